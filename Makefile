@@ -1,0 +1,88 @@
+# The course's commands; `make` alone lists them. Everything runs in .venv, which is made when missing or stale.
+PYTHON  ?= python3
+PORT    ?= 8888
+BROWSER ?= yes
+NB      ?= 02
+
+# Asked of the interpreter, so that a .venv whose Python has gone or changed counts as missing.
+VERSION := $(shell .venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none)
+RUNTIME := .venv/.ready-$(VERSION)
+DEV     := .venv/.ready-dev-$(VERSION)
+CHECKED := .venv/.checked-$(VERSION)
+PINS    := pyproject.toml constraints.txt tools/setup_environment.py
+
+# Children find jupyter, nbgrader and alembic by name; setup itself must not, it may have to remake .venv.
+IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH";
+
+LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/weights/*) tools/build.py
+LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
+EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
+CHAPTER    = $(or $(firstword $(wildcard notebooks/$(NB)*.ipynb)),$(error There is no chapter $(NB) in notebooks/))
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
+# tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates.
+LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
+       --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help setup lab test notebooks present slides format lint constraints clean
+.SECONDEXPANSION:
+
+help: ## this list
+	@echo "make TARGET [PYTHON=python3] [PORT=8888] [BROWSER=no] [NB=02]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv, or bring it up to date
+	@$(PYTHON) tools/setup_environment.py
+
+lab: $(CHECKED) ## open the course in JupyterLab
+	@echo "== Starting JupyterLab (stop it with Ctrl-C); its address, should no browser open:"
+	@$(IN_VENV) $(LAB) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+
+test: $(DEV) ## every check: format, lint, types, tests, all notebooks
+	@echo "== Format, lint, types"
+	@$(IN_VENV) ruff format --check && ruff check && mypy
+	@echo "== Tests, and every notebook run and compared with its stored output"
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -n 2 --dist loadscope tests notebooks solutions $(NBVAL)
+
+notebooks: $(LECTURES) $(EXERCISES) ## build what is older than its text in course/ or than lecture_lib/
+
+present: $(RUNTIME) ## chapter NB as live slides in JupyterLab
+	@mkdir -p build/present/jupyterlab-slideshow
+	@echo '{"active": true}' > build/present/jupyterlab-slideshow/plugin.jupyterlab-settings
+	@$(IN_VENV) $(LAB) --LabApp.user_settings_dir=build/present --LabApp.default_url=/lab/tree/$(CHAPTER)
+
+slides: $(RUNTIME) ## every lecture as an HTML page in build/slides
+	@$(IN_VENV) python tools/slides.py notebooks/*.ipynb
+
+format: $(DEV) ## lay out and sort the code as `make test` wants it
+	@$(IN_VENV) ruff format && ruff check --fix
+
+lint: $(DEV) ## format, lint and types, without the tests
+	@$(IN_VENV) ruff format --check && ruff check && mypy
+
+constraints: ## pin the newest versions that pyproject.toml allows (then run make test)
+	@$(PYTHON) tools/setup_environment.py --dev --newest --venv build/newest
+	@build/newest/bin/python tools/pin.py > build/constraints.txt
+	@mv build/constraints.txt constraints.txt && rm -r build/newest
+
+clean: ## remove what was made here, except .venv and grading/
+	@rm -rf build .mypy_cache .ruff_cache *.egg-info
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -r {} +
+
+$(RUNTIME): $(PINS)
+	@$(PYTHON) tools/setup_environment.py
+
+$(DEV): $(PINS)
+	@$(PYTHON) tools/setup_environment.py --dev
+
+# Only once after a setup: it loads torch, and the second start should be quick.
+$(CHECKED): $(RUNTIME)
+	@echo "== Checking this machine"
+	@$(IN_VENV) python -m lecture_lib.doctor
+	@touch .venv/.checked-$$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+$(LECTURES): notebooks/%.ipynb: course/lectures/%.py $(LIBRARY) | $(DEV)
+	@$(IN_VENV) python tools/build.py $<
+
+# The stem is NAME/NAME; the student version in exercises/ is made by the same command.
+$(EXERCISES): solutions/%.ipynb: course/exercises/$$(notdir $$*).py $(LIBRARY) nbgrader_config.py | $(DEV)
+	@$(IN_VENV) python tools/build.py $<

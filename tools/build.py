@@ -1,0 +1,202 @@
+"""Build notebooks from the texts in course/: jupytext reads, nbclient runs, nbgrader makes the student version.
+
+    python tools/build.py course/lectures/NN_topic.py    → notebooks/NN_topic.ipynb
+    python tools/build.py course/exercises/NN_topic.py   → solutions/NN_topic/ and, from it, exercises/NN_topic/
+
+A build that fails leaves the old notebook as it was. ``make notebooks`` calls this for what is out of date.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbformat import NotebookNode
+
+# The same on every machine: no Python version, no name of somebody's environment.
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
+# Warnings are shown (and then fail the build), progress bars and the network are off.
+KERNEL_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "default", "TQDM_DISABLE": "1"}
+SECONDS_PER_CELL = 600
+
+
+class BuildError(Exception):
+    """A text that cannot become a notebook; the message says which cell and why."""
+
+
+def read(text: Path) -> NotebookNode:
+    """Read a py:percent text as a notebook without outputs, with the same cell ids every time."""
+    notebook = jupytext.read(text, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    ids = list(cell_ids(notebook))
+    if repeated := [name for name, count in Counter(ids).items() if count > 1]:
+        raise BuildError(f"{text.name}: two cells have the id {repeated[0]!r}; give one another heading or grade_id.")
+    for cell, cell_id in zip(notebook.cells, ids, strict=True):
+        cell.id = cell_id
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's memory of blank lines
+    return notebook
+
+
+def cell_ids(notebook: NotebookNode) -> Iterator[str]:
+    """Yield an id per cell: its grade_id, or nearest heading, kind and place below that heading.
+
+    An edit under one heading therefore leaves the ids under all others alone.
+    """
+    heading, seen = "top", Counter[str]()
+    for cell in notebook.cells:
+        title = re.search(r"^#+ +(.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
+        if title:
+            heading = _numbered(re.sub(r"[^a-z0-9]+", "-", title[1].lower()).strip("-")[:40] or "section", seen)
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        yield grade_id or _numbered(f"{heading}-{cell.cell_type}", seen, first="-1")
+
+
+def _numbered(name: str, seen: Counter[str], first: str = "") -> str:
+    seen[name] += 1
+    return f"{name}-{seen[name]}" if seen[name] > 1 else name + first
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Run a notebook in a fresh kernel that works in `folder`; raise BuildError for an exception or a warning."""
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS_PER_CELL,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    try:
+        client.execute(env={**os.environ, **KERNEL_ENVIRONMENT})
+    except (CellExecutionError, CellTimeoutError) as error:
+        raise BuildError(str(error)) from None
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise BuildError(f"This cell writes to stderr:\n{cell.source}\n--- stderr\n{output.text}")
+    # nbclient adds this machine's Python version. The state of widgets stays: without it they show as broken.
+    widgets = {key: value for key, value in notebook.metadata.items() if key == "widgets"}
+    if "FloatProgressModel" in str(widgets):
+        raise BuildError("A progress bar would be stored with its timing: pass disable= where TQDM_DISABLE is set.")
+    notebook.metadata = nbformat.from_dict({**METADATA, **widgets})
+
+
+def expected_pictures(notebook: NotebookNode) -> dict[str, bytes]:
+    """Return the last PNG output of every cell tagged ``expected:NAME``, by file name."""
+    pictures = {}
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", []):
+            if not tag.startswith("expected:"):
+                continue
+            images = [out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {})]
+            if not images:
+                raise BuildError(f"The cell tagged {tag!r} shows no picture:\n{cell.source}")
+            pictures[tag.removeprefix("expected:") + ".png"] = base64.b64decode(images[-1])
+    return pictures
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Validate and write a notebook in one step, so that a reader never sees half a file."""
+    nbformat.validate(notebook)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    nbformat.write(notebook, draft)
+    draft.replace(path)
+
+
+def build_lecture(text: Path, root: Path) -> None:
+    """Build notebooks/NN_topic.ipynb, executed."""
+    notebook = read(text)
+    target = root / "notebooks" / f"{text.stem}.ipynb"
+    target.parent.mkdir(exist_ok=True)
+    execute(notebook, target.parent)
+    write(notebook, target)
+
+
+def build_exercise(text: Path, root: Path) -> None:
+    """Build solutions/NN_topic/ (executed, with the expected pictures) and exercises/NN_topic/ from it."""
+    notebook = read(text)
+    folder = root / "solutions" / text.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    execute(notebook, folder)
+    pictures = expected_pictures(notebook)
+    shutil.rmtree(folder / "expected", ignore_errors=True)
+    for name, content in pictures.items():
+        (folder / "expected").mkdir(exist_ok=True)
+        (folder / "expected" / name).write_bytes(content)
+    write(notebook, folder / f"{text.stem}.ipynb")
+    release(text.stem, root)
+
+
+def release(name: str, root: Path) -> None:
+    """Build exercises/NAME from solutions/NAME with nbgrader: blanks for solutions, no hidden tests, no outputs.
+
+    nbgrader works in a temporary course folder, on the notebook and its pictures only: it copies every other file
+    that it finds to the students, and it removes the old release before it knows whether the new one succeeds.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        course = Path(temporary)
+        shutil.copy(root / "nbgrader_config.py", course)
+        source, draft = course / "solutions" / name, course / "exercises" / name
+        source.mkdir(parents=True)
+        shutil.copy(root / "solutions" / name / f"{name}.ipynb", source)
+        if (pictures := root / "solutions" / name / "expected").exists():
+            shutil.copytree(pictures, source / "expected")
+        nbgrader("generate_assignment", name, root=course)
+        target = root / "exercises" / name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(draft, target)
+
+
+def nbgrader(*arguments: str, root: Path) -> str:
+    """Run nbgrader in the course folder `root`, whose nbgrader_config.py it reads; return its log."""
+    # It calls `alembic` by name, and would read the configuration in the user's home as well.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "JUPYTER_CONFIG_DIR": str(root / ".jupyter")}
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    done = subprocess.run(
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode != 0:
+        raise BuildError(f"nbgrader {' '.join(arguments)} failed:\n{done.stdout}")
+    return done.stdout
+
+
+def main(texts: list[str]) -> int:
+    """Build every text named on the command line; stop at the first that fails."""
+    builders = {"lectures": build_lecture, "exercises": build_exercise}
+    root = Path(__file__).resolve().parent.parent
+    for text in map(Path, texts):
+        print(f"Building {text} …", flush=True)
+        try:
+            builders[text.parent.name](text, root)
+        except BuildError as error:
+            print(f"{text} was not built.\n{error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,37 @@
+"""Print constraints.txt: the version of every package of the environment this runs in (``make constraints``)."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import distributions
+
+HEADER = """\
+# The tested version of every package. Made by `make constraints` from a fresh environment with the newest
+# versions that pyproject.toml allows; a pin of a package that is not needed on your system does nothing.
+"""
+NOT_PINNED = {"pip", "saliency-lectures"}  # the tool that installs, and this repository
+CUDA = re.compile(r"(cuda|nvidia|triton)\b")
+
+
+def canonical(name: str) -> str:
+    """Return the name under which the package index knows a distribution."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed() -> dict[str, str]:
+    """Return name → public version (without a local part like +cpu) of what is installed here."""
+    found = {canonical(dist.name): dist.version.split("+")[0] for dist in distributions()}
+    return {name: version for name, version in sorted(found.items()) if name not in NOT_PINNED}
+
+
+def main() -> None:
+    """Print the pins, those of the CUDA build of torch apart."""
+    pins = {name: f"{name}=={version}" for name, version in installed().items()}
+    print(HEADER)
+    print("\n".join(pin for name, pin in pins.items() if not CUDA.match(name)))
+    print("\n# Only with the CUDA build of torch, the default on Linux.")
+    print("\n".join(pin for name, pin in pins.items() if CUDA.match(name)))
+
+
+if __name__ == "__main__":
+    main()

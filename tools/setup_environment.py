@@ -1,0 +1,152 @@
+"""Make .venv with the tested version of every package, or say in one sentence why that is not possible.
+
+    python3 tools/setup_environment.py          what students need
+    python3 tools/setup_environment.py --dev    and what the tests and the builds need
+
+Standard library only, and in the syntax of Python 3.7: an old Python must get as far as the sentence about itself.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+OLDEST = (3, 11)
+ROOT = Path(__file__).resolve().parent.parent
+
+# What pip and venv say → what the reader can do. The first match counts: a full disk or a missing network
+# also makes pip say that it found no version of a package.
+FULL = r"No space left on device|Errno 28|WinError 112|Disk quota exceeded"
+CAUSES = [
+    (
+        FULL,
+        "The disk is full ({venv:.1f} GB free here, {temporary:.1f} GB in the temporary folder): make room for about "
+        "10 GB, or 3 GB with the CPU build of torch (see README.md), then run the same command again.",
+    ),
+    (
+        r"No module named '?(ensurepip|venv)|ensurepip is not available",
+        "This Python cannot make virtual environments, its venv package is missing: install it "
+        "(on Debian and Ubuntu: sudo apt install python3-venv), then run the same command again.",
+    ),
+    (
+        r"NewConnectionError|NameResolutionError|Temporary failure in name resolution|Name or service not known"
+        r"|ConnectTimeoutError|ReadTimeoutError|Network is unreachable|Connection refused|ProxyError"
+        r"|Could not fetch URL|getaddrinfo failed|connection-failed|connection-timeout",
+        "The package index cannot be reached: check the network connection (and proxy settings), then run the "
+        "same command again; what has been downloaded is kept.",
+    ),
+]
+
+
+def main() -> int:
+    """Read the command line, run the steps, and say why if one of them fails."""
+    parser = argparse.ArgumentParser(description="Make the course's virtual environment.")
+    parser.add_argument("--dev", action="store_true", help="also install what tests and builds need")
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where (default: .venv)")
+    parser.add_argument("--newest", action="store_true", help="ignore constraints.txt: the newest versions")
+    options = parser.parse_args()
+    try:
+        check_python()
+        make_venv(options.venv)
+        install(options.venv, options.dev, options.newest)
+        mark_ready(options.venv, options.dev)
+    except (SetupError, OSError) as error:
+        reason = str(error) if isinstance(error, SetupError) else explain(str(error), options.venv)
+        print("Setup stopped. " + reason)
+        return 1
+    return 0
+
+
+class SetupError(Exception):
+    """Setup cannot go on; the message is the one sentence that the reader gets."""
+
+
+def check_python() -> None:
+    """Stop unless this Python is new enough and can make virtual environments."""
+    if sys.version_info[:2] < OLDEST:
+        raise SetupError(
+            "The course needs Python {}.{} or newer, and {} is Python {}.{}: install a newer one and name it, "
+            "for example make lab PYTHON=python3.12.".format(*OLDEST, sys.executable, *sys.version_info[:2])
+        )
+    try:
+        import ensurepip  # noqa: F401  Debian splits it off, and then `python3 -m venv` fails half-way
+        import venv  # noqa: F401
+    except ImportError:
+        raise SetupError(explain("No module named ensurepip", ROOT)) from None
+
+
+def make_venv(venv: Path) -> None:
+    """Make the virtual environment unless there is one that works and has this Python."""
+    same = "import pip, sys; sys.exit(sys.version_info[:2] != ({}, {}))".format(*sys.version_info[:2])
+    check = [str(python_of(venv)), "-c", same]
+    if python_of(venv).exists() and subprocess.run(check, stderr=subprocess.DEVNULL).returncode == 0:
+        return
+    if venv.exists() and not (venv / "pyvenv.cfg").exists() and any(venv.iterdir()):
+        raise SetupError("{} holds something else: move it away, then run the same command again.".format(venv))
+    say("Making {} with Python {}.{}".format(venv, *sys.version_info[:2]))
+    run([sys.executable, "-m", "venv", "--clear", str(venv)], venv)
+
+
+def install(venv: Path, dev: bool, newest: bool) -> None:
+    """Install the course, editable, with the versions of constraints.txt."""
+    say("Installing the packages for {} (some minutes, up to 6 GB)".format("development" if dev else "the course"))
+    command = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
+    command += [] if newest else ["--constraint", str(ROOT / "constraints.txt")]
+    run([*command, "--editable", str(ROOT) + ("[dev]" if dev else "")], venv)
+
+
+def mark_ready(venv: Path, dev: bool) -> None:
+    """Touch the files by which make knows what is installed; their names hold the Python version."""
+    for kind in ["ready", "ready-dev"] if dev else ["ready"]:
+        (venv / ".{}-{}.{}".format(kind, *sys.version_info[:2])).touch()
+    say("{} is ready".format(venv))
+
+
+def run(command: "list[str]", venv: Path) -> None:
+    """Run a command, show its main steps, and turn its failure into one sentence."""
+    process = subprocess.Popen(
+        command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True
+    )
+    output = []
+    for line in process.stdout or []:
+        output.append(line)
+        if re.match(r"\s*(Downloading|Installing collected|Building)", line):
+            print("   " + line.strip()[:100], flush=True)
+    if process.wait() != 0:
+        raise SetupError(explain("".join(output), venv))
+
+
+def explain(output: str, venv: Path) -> str:
+    """Return the sentence for what went wrong, or the last lines of the output when it is nothing foreseen."""
+    temporary = Path(tempfile.gettempdir())
+    if min(room(venv), room(temporary)) < 0.1:  # venv swallows the reason of its inner steps
+        output += "No space left on device"
+    for pattern, sentence in CAUSES:
+        if re.search(pattern, output):
+            return sentence.format(venv=room(venv), temporary=room(temporary))
+    return "The last lines of the failed step were:\n" + "\n".join(output.strip().splitlines()[-15:])
+
+
+def room(folder: Path) -> float:
+    """Return the free space of a folder's disk in GB; the folder need not exist yet."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(str(folder)).free / 1e9
+
+
+def python_of(venv: Path) -> Path:
+    """Return the interpreter of a virtual environment."""
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def say(message: str) -> None:
+    """Print a step."""
+    print("== " + message, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -253,7 +253,7 @@ def integrated_gradients(  # type: ignore[misc]
     ----------
     Sundararajan et al. 2017, arXiv:1703.01365, section 3; lecture notes, section 2.1.
     """
-    images = check_images(images)
+    images = check_images(images).detach()
     start = baseline_images(images, baseline, seed=seed)
     points, weights = path_points(n_steps, rule)
     samples = track(path_samples(images, start, points), progress, "steps", n_steps)

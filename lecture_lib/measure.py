@@ -173,7 +173,7 @@ def autocorrelation(gradients: Tensor, max_lag: int) -> Tensor:
     total = len(gradients)
     if not 0 <= max_lag < total:
         raise ValueError(f"Expected a max_lag from 0 to {total - 1}, received {max_lag}.")
-    centred = (gradients - gradients.mean(dim=0)).flatten(1)
+    centred = (gradients - gradients.mean(dim=0)).reshape(total, -1)
     products = [(centred[: total - lag] * centred[lag:]).sum(dim=1).mean() for lag in range(max_lag + 1)]
     if products[0] == 0:
         raise ValueError("Expected gradients that differ along the line, received equal ones.")

@@ -9,6 +9,7 @@ A build that fails leaves the old notebook as it was. ``make notebooks`` calls t
 from __future__ import annotations
 
 import base64
+import io
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import jupytext
@@ -24,6 +26,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
+from PIL import Image
 
 # The same on every machine: no Python version, no name of somebody's environment.
 METADATA = {
@@ -96,6 +99,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 raise BuildError(f"This cell writes to stderr:\n{cell.source}\n--- stderr\n{output.text}")
+    shrink_pictures(notebook)
     # nbclient adds this machine's Python version. The state of widgets stays: without it they show as broken.
     widgets = {key: value for key, value in notebook.metadata.items() if key == "widgets"}
     if "FloatProgressModel" in str(widgets):
@@ -103,18 +107,30 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     notebook.metadata = nbformat.from_dict({**METADATA, **widgets})
 
 
-def expected_pictures(notebook: NotebookNode) -> dict[str, bytes]:
-    """Return the last PNG output of every cell tagged ``expected:NAME``, by file name."""
-    pictures = {}
+def shrink_pictures(notebook: NotebookNode) -> None:
+    """Store pictures with 256 colours: a third of the size, and the eye sees no difference."""
     for cell in notebook.cells:
-        for tag in cell.metadata.get("tags", []):
-            if not tag.startswith("expected:"):
-                continue
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
+                # Without the k-means step, colour bars would show bands.
+                few_colours = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+                few_colours.save(png := io.BytesIO(), format="png", optimize=True)
+                output.data["image/png"] = base64.b64encode(png.getvalue()).decode()
+
+
+def save_pictures(notebook: NotebookNode, tag: str, folder: Path) -> None:
+    """Write the last PNG output of every cell tagged ``TAG:NAME`` to folder/NAME.png."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for cell in notebook.cells:
+        for name in (
+            name.removeprefix(f"{tag}:") for name in cell.metadata.get("tags", []) if name.startswith(f"{tag}:")
+        ):
             images = [out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {})]
             if not images:
-                raise BuildError(f"The cell tagged {tag!r} shows no picture:\n{cell.source}")
-            pictures[tag.removeprefix("expected:") + ".png"] = base64.b64decode(images[-1])
-    return pictures
+                raise BuildError(f"The cell tagged {tag}:{name} shows no picture:\n{cell.source}")
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}.png").write_bytes(base64.b64decode(images[-1]))
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
@@ -127,11 +143,12 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def build_lecture(text: Path, root: Path) -> None:
-    """Build notebooks/NN_topic.ipynb, executed."""
+    """Build notebooks/NN_topic.ipynb, executed; a cell tagged ``picture:NAME`` makes pictures/NN_topic/NAME.png."""
     notebook = read(text)
     target = root / "notebooks" / f"{text.stem}.ipynb"
     target.parent.mkdir(exist_ok=True)
     execute(notebook, target.parent)
+    save_pictures(notebook, "picture", target.parent / "pictures" / text.stem)
     write(notebook, target)
 
 
@@ -141,11 +158,7 @@ def build_exercise(text: Path, root: Path) -> None:
     folder = root / "solutions" / text.stem
     folder.mkdir(parents=True, exist_ok=True)
     execute(notebook, folder)
-    pictures = expected_pictures(notebook)
-    shutil.rmtree(folder / "expected", ignore_errors=True)
-    for name, content in pictures.items():
-        (folder / "expected").mkdir(exist_ok=True)
-        (folder / "expected" / name).write_bytes(content)
+    save_pictures(notebook, "expected", folder / "expected")
     write(notebook, folder / f"{text.stem}.ipynb")
     release(text.stem, root)
 
@@ -166,8 +179,20 @@ def release(name: str, root: Path) -> None:
             shutil.copytree(pictures, source / "expected")
         nbgrader("generate_assignment", name, root=course)
         target = root / "exercises" / name
+        keep_changes(target, draft, root)
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(draft, target)
+
+
+def keep_changes(target: Path, draft: Path, root: Path) -> None:
+    """Before a release is replaced: if its notebook differs (it may hold somebody's work), put a copy aside."""
+    old, new = target / f"{target.name}.ipynb", draft / f"{target.name}.ipynb"
+    if not old.exists() or old.read_bytes() == new.read_bytes():
+        return
+    copy = root / "grading" / "replaced" / f"{target.name}-{datetime.now():%Y-%m-%d-%H%M%S}.ipynb"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(old, copy)
+    print(f"{old.relative_to(root)} had changed; a copy of what it held is {copy.relative_to(root)}")
 
 
 def nbgrader(*arguments: str, root: Path) -> str:

@@ -9,6 +9,7 @@ HEADER = """\
 # The tested version of every package. Made by `make constraints` from a fresh environment with the newest
 # versions that pyproject.toml allows; a pin of a package that is not needed on your system does nothing.
 """
+HELD = {"soupsieve": "2.10"}  # newer ones refuse Python 3.11.0 to 3.11.4, and Debian 12 has 3.11.2
 NOT_PINNED = {"pip", "saliency-lectures"}  # the tool that installs, and this repository
 CUDA = re.compile(r"(cuda|nvidia|triton)\b")
 
@@ -26,7 +27,7 @@ def installed() -> dict[str, str]:
 
 def main() -> None:
     """Print the pins, those of the CUDA build of torch apart."""
-    pins = {name: f"{name}=={version}" for name, version in installed().items()}
+    pins = {name: f"{name}=={version}" for name, version in {**installed(), **HELD}.items()}
     print(HEADER)
     print("\n".join(pin for name, pin in pins.items() if not CUDA.match(name)))
     print("\n# Only with the CUDA build of torch, the default on Linux.")

@@ -39,6 +39,11 @@ CAUSES = [
         "The package index cannot be reached: check the network connection (and proxy settings), then run the "
         "same command again; what has been downloaded is kept.",
     ),
+    (
+        r"ResolutionImpossible|No matching distribution found",
+        "Not every tested version can be had for this Python ({python}): run the same command with another one, for "
+        "example PYTHON=python3.12, or take the newest versions with python3 tools/setup_environment.py --newest.",
+    ),
 ]
 
 
@@ -88,7 +93,9 @@ def make_venv(venv: Path) -> None:
     if venv.exists() and not (venv / "pyvenv.cfg").exists() and any(venv.iterdir()):
         raise SetupError("{} holds something else: move it away, then run the same command again.".format(venv))
     say("Making {} with Python {}.{}".format(venv, *sys.version_info[:2]))
-    run([sys.executable, "-m", "venv", "--clear", str(venv)], venv)
+    failure = run([sys.executable, "-m", "venv", "--clear", str(venv)])
+    if failure:
+        raise SetupError(explain(failure, venv))
 
 
 def install(venv: Path, dev: bool, newest: bool) -> None:
@@ -96,7 +103,10 @@ def install(venv: Path, dev: bool, newest: bool) -> None:
     say("Installing the packages for {} (some minutes, up to 6 GB)".format("development" if dev else "the course"))
     command = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
     command += [] if newest else ["--constraint", str(ROOT / "constraints.txt")]
-    run([*command, "--editable", str(ROOT) + ("[dev]" if dev else "")], venv)
+    command += ["--editable", str(ROOT) + ("[dev]" if dev else "")]
+    failure = run(command)
+    if failure:
+        raise SetupError(explain(failure, venv))
 
 
 def mark_ready(venv: Path, dev: bool) -> None:
@@ -106,8 +116,8 @@ def mark_ready(venv: Path, dev: bool) -> None:
     say("{} is ready".format(venv))
 
 
-def run(command: "list[str]", venv: Path) -> None:
-    """Run a command, show its main steps, and turn its failure into one sentence."""
+def run(command: "list[str]") -> str:
+    """Run a command and show its main steps; return all it said if it failed, else nothing."""
     process = subprocess.Popen(
         command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True
     )
@@ -116,8 +126,8 @@ def run(command: "list[str]", venv: Path) -> None:
         output.append(line)
         if re.match(r"\s*(Downloading|Installing collected|Building)", line):
             print("   " + line.strip()[:100], flush=True)
-    if process.wait() != 0:
-        raise SetupError(explain("".join(output), venv))
+    failed = process.wait() != 0
+    return ("".join(output) or "no output") if failed else ""
 
 
 def explain(output: str, venv: Path) -> str:
@@ -127,7 +137,7 @@ def explain(output: str, venv: Path) -> str:
         output += "No space left on device"
     for pattern, sentence in CAUSES:
         if re.search(pattern, output):
-            return sentence.format(venv=room(venv), temporary=room(temporary))
+            return sentence.format(venv=room(venv), temporary=room(temporary), python=sys.version.split()[0])
     return "The last lines of the failed step were:\n" + "\n".join(output.strip().splitlines()[-15:])
 
 

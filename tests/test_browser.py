@@ -1,0 +1,135 @@
+"""A student's way through a chapter: a real browser opens it in JupyterLab, runs every cell and sees the figures."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTER = "02_vanilla_saliency"
+BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+REQUIRED = bool(os.environ.get("CI") or os.environ.get("REQUIRE_BROWSER"))
+FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --no-first-run"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not BROWSER and not REQUIRED, reason="no Chromium found (REQUIRE_BROWSER=1 insists on one)"),
+]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """JupyterLab on a copy of the notebooks, so that the repository stays as it is: (address, folder)."""
+    folder = tmp_path / "course"
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    options = [
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=t",
+    ]
+    private = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "RUNTIME")}
+    private |= {f"JUPYTERLAB_{kind}_DIR": str(tmp_path / kind) for kind in ("SETTINGS", "WORKSPACES")}
+    private["JUPYTER_CONFIG_PATH"] = str(ROOT / "tools" / "jupyter")
+    with (tmp_path / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            env=os.environ | private,
+        )
+        try:
+            wait_for(f"{address}/api", server)
+            yield address, folder
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def wait_for(url: str, server: subprocess.Popen, seconds: float = 60) -> None:
+    """Wait until an address answers."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("JupyterLab does not answer")
+
+
+def test_chapter_runs_in_a_browser(lab):
+    from playwright.sync_api import expect, sync_playwright
+
+    assert BROWSER, "no Chromium found"
+    address, folder = lab
+    path = folder / "notebooks" / f"{CHAPTER}.ipynb"
+    stored = nbformat.read(path, as_version=4)
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS.split())
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(f"{address}/lab/tree/notebooks/{CHAPTER}.ipynb?token=t")
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        page.get_by_text("(ipykernel) | Idle").wait_for()  # the kernel is connected
+
+        page.get_by_role("menuitem", name="Edit", exact=True).click()
+        page.get_by_role("menuitem", name="Clear Outputs of All Cells").click()
+        expect(page.locator(".jp-Notebook img")).to_have_count(0)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()  # in the kernel that has just started
+        wait_until_run(page, path, sum(cell.cell_type == "code" for cell in stored.cells))
+
+        pictures = page.locator(".jp-OutputArea-output img")
+        pictures.first.scroll_into_view_if_needed()
+        assert pictures.first.evaluate("image => image.complete && image.naturalWidth > 100")
+        browser.close()
+
+    before, after = all_outputs(stored), all_outputs(nbformat.read(path, as_version=4))
+    assert count_pictures(after) == count_pictures(before) > 0
+    assert not [output for output in after if output.output_type == "error" or output.get("name") == "stderr"]
+    assert not errors
+
+
+def wait_until_run(page, path: Path, cells: int, seconds: float = 400) -> None:
+    """Save until the file on disk says that the kernel has run every cell: the page draws only what is in view."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        page.wait_for_timeout(1000)
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(500)
+        try:
+            notebook = nbformat.read(path, as_version=4)
+        except nbformat.reader.NotJSONError:  # read while JupyterLab was writing it
+            continue
+        counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+        stopped = any(output.output_type == "error" for output in all_outputs(notebook))
+        if counts == list(range(1, cells + 1)) or stopped:
+            return
+    raise AssertionError(f"after {seconds} s the cells have run so far: {counts}")
+
+
+def all_outputs(notebook: nbformat.NotebookNode) -> list:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def count_pictures(outputs: list) -> int:
+    return sum("image/png" in output.get("data", {}) for output in outputs)

@@ -1,0 +1,60 @@
+"""pyproject.toml, environment.yml, constraints.txt and what is installed say the same."""
+
+import re
+import tomllib
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+from tools.pin import canonical, installed
+
+ROOT = Path(__file__).resolve().parent.parent
+CONDA_NAMES = {"pytorch": "torch"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+PINS = dict(
+    line.split("==")
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+
+
+def bounds(requirements: list[str]) -> dict[str, str]:
+    """Split "name>=1.0" into name and bound."""
+    split = [re.fullmatch(r"([\w.-]+)(.*)", requirement).groups() for requirement in requirements]
+    return {canonical(CONDA_NAMES.get(name, name)): bound for name, bound in split}
+
+
+def test_conda_environment_says_what_pyproject_says():
+    from_conda = [entry for entry in CONDA["dependencies"] if isinstance(entry, str)]
+    from_pip = next(entry["pip"] for entry in CONDA["dependencies"] if isinstance(entry, dict))
+    assert "--editable ." in from_pip
+    stated = bounds(from_conda + [entry for entry in from_pip if not entry.startswith("--")])
+    assert stated.pop("python") == PROJECT["requires-python"]
+    assert stated.pop("pip") == ""
+    assert stated == bounds(PROJECT["dependencies"])
+    assert CONDA["name"] == PROJECT["name"]
+
+
+@pytest.mark.parametrize("requirements", [PROJECT["dependencies"], PROJECT["optional-dependencies"]["dev"]])
+def test_every_requirement_has_a_lower_bound_and_a_pin_that_respects_it(requirements):
+    for name, bound in bounds(requirements).items():
+        assert bound.startswith(">="), name
+        assert version(PINS[name]) >= version(bound.removeprefix(">=")), name
+
+
+def test_everything_installed_is_pinned_at_its_version():
+    assert {name: PINS.get(name) for name in installed()} == installed()
+
+
+def test_everything_installed_runs_on_the_oldest_python():
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    needs = {dist.name: dist.metadata["Requires-Python"] or "" for dist in distributions()}
+    assert not {name: need for name, need in needs.items() if not SpecifierSet(need).contains(oldest)}
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text))

@@ -1,0 +1,306 @@
+"""The pure functions under the widgets, and the widgets without a browser: traits stand in for hands."""
+
+import io
+import threading
+from collections.abc import Callable
+
+import pytest
+import torch
+from matplotlib import pyplot as plt
+from PIL import Image
+from torch import Tensor
+
+from lecture_lib import explore, gradients, networks, pictures, widget_parts
+from tests.networks_for_tests import Stateful, linear_score, random_images, random_weight
+
+close = torch.testing.assert_close
+IMAGE = random_images(1)
+
+
+def size(picture: explore.Picture) -> tuple[int, int]:
+    with Image.open(io.BytesIO(picture.png)) as image:
+        assert image.format == "PNG"
+        return image.size
+
+
+def small_network() -> networks.Network:
+    """Takes photographs, knows three classes, and is fast."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Stateful(classes=3)
+    return networks.Network(model, ["tabby", "tiger cat", "lynx"], [0.5] * 3, [0.5] * 3, size=32)
+
+
+# ---- pictures
+
+
+def test_smoothgrad_picture() -> None:
+    score = linear_score(random_weight(IMAGE))
+    picture = explore.smoothgrad_picture(score, IMAGE / 2, "of a cat", noise_level=0.2, n_samples=3)
+    assert size(picture)[0] > 600
+    assert "of a cat" in picture.alt
+    sigma = 0.2 * float(IMAGE.max() - IMAGE.min()) / 2
+    assert picture.caption.startswith(f"Mean of 3 gradients; the noise has σ = {sigma:.2f} (20% of")
+    assert not plt.get_fignums()  # pyplot would not survive the background
+
+
+def test_smoothgrad_picture_draws_what_smoothgrad_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Tensor] = []
+    draw_map, draw_image = explore.show.draw_map, explore.show.draw_image
+    monkeypatch.setattr(
+        explore.show, "draw_map", lambda ax, *rest, **o: (drawn.append(rest[0]), draw_map(ax, *rest, **o))
+    )
+    monkeypatch.setattr(explore.show, "draw_image", lambda ax, *rest: (drawn.append(rest[0]), draw_image(ax, *rest)))
+    weight, seen = random_weight(IMAGE), []
+
+    def score(images: Tensor) -> Tensor:
+        seen.append(images.detach())
+        return linear_score(weight)(images)
+
+    explore.smoothgrad_picture(score, IMAGE, "", noise_level=0.3, n_samples=2)
+    image, noisy, values = drawn
+    assert torch.equal(image, IMAGE)
+    assert torch.equal(noisy, torch.cat(seen)[:1])  # the copy that is shown is one that was used
+    close(values, weight.abs().amax(dim=1))
+
+
+def test_integrated_gradients_picture_tells_the_gap() -> None:
+    def square(images: Tensor) -> Tensor:
+        return images.square().sum((1, 2, 3))
+
+    image = torch.full((1, 1, 2, 2), 1.0)
+    picture = explore.integrated_gradients_picture(square, image, "of a cat", baseline="black", n_steps=1)
+    # the midpoint rule is exact for a square
+    assert picture.caption == "f(I) − f(B) = 4.00; the attribution adds up to 4.00. " + (
+        "Completeness gap: 0.00 (0.0% of f(I) − f(B))."
+    )
+    assert "of a cat" in picture.alt
+    assert "baseline: black" in picture.alt
+    cube = explore.integrated_gradients_picture(
+        lambda images: images.pow(3).sum((1, 2, 3)), image, "", baseline="black", n_steps=1
+    )  # 4 · 3 · (1/2)² = 3, where 4 is right
+    assert "Completeness gap: -1.00 (-25.0% of f(I) − f(B))." in cube.caption
+
+
+def test_no_share_of_a_difference_that_is_zero() -> None:
+    image = torch.zeros(1, 1, 2, 2)
+    picture = explore.integrated_gradients_picture(
+        linear_score(torch.ones(1)), image, "", baseline="black", n_steps=2
+    )
+    assert picture.caption.endswith("Completeness gap: 0.00.")
+
+
+@pytest.mark.parametrize("baseline", ["black", "white", "blur", "uniform"])
+def test_every_baseline_can_be_drawn(baseline: str) -> None:
+    score = linear_score(random_weight(IMAGE))
+    assert size(explore.integrated_gradients_picture(score, IMAGE, "", baseline=baseline, n_steps=2))[0] > 600
+
+
+# ---- the plane
+
+
+def diagonal(images: Tensor) -> Tensor:
+    """Probability sigmoid(4 · (x1 + 2 · x2 - 1))."""
+    x1, x2 = images[:, 0, 0, 0], images[:, 0, 0, 1]
+    return (4 * (x1 + 2 * x2 - 1)).sigmoid()
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (0.3, 0.8), (1.0, 1.0)])
+def test_numbers_at_a_point(x: float, y: float) -> None:
+    value, (dx, dy) = explore.at_point(diagonal, x, y)
+    p = torch.tensor(4 * (x + 2 * y - 1)).sigmoid().item()
+    assert value == pytest.approx(p, rel=1e-5)
+    assert (dx, dy) == pytest.approx((4 * p * (1 - p), 8 * p * (1 - p)), rel=1e-3)
+
+
+def colour(picture: explore.Picture, x: float, y: float) -> tuple[int, int, int]:
+    """Of the pixel at a point of the unit square."""
+    place = (
+        round(widget_parts.MARGIN + x * widget_parts.SIDE),
+        round(widget_parts.MARGIN + (1 - y) * widget_parts.SIDE),
+    )
+    with Image.open(io.BytesIO(picture.png)) as image:
+        return image.convert("RGB").getpixel(place)
+
+
+def test_the_plane_is_red_where_the_probability_is_high_and_lies_where_the_point_is_drawn() -> None:
+    def steep(images: Tensor) -> Tensor:
+        return (1000 * (images[:, 0, 0, 0] - 0.5)).sigmoid()
+
+    picture = explore.plane_picture(steep)
+    for y in (0.007, 0.35, 0.993):
+        for x, red in [(0.007, False), (0.45, False), (0.55, True), (0.993, True)]:
+            r, _, b = colour(picture, x, y)
+            assert (r > b) == red, (x, y)
+    outside = [(-0.02, 0.5), (1.02, 0.5), (0.7, -0.03), (0.02, 1.03)]
+    assert [colour(picture, x, y) for x, y in outside] == [(255, 255, 255)] * 4
+
+
+def test_the_boundary_is_drawn_at_one_half() -> None:
+    picture = explore.plane_picture(diagonal)
+    for x in (0.21, 0.43, 0.61):
+        assert max(colour(picture, x, (1 - x) / 2)) < 60
+
+
+def test_points_are_drawn_where_they_are_in_the_colour_of_their_class() -> None:
+    points = torch.tensor([[0.613, 0.787], [0.137, 0.113]]).view(2, 1, 1, 2)
+    picture = explore.plane_picture(diagonal, points, torch.tensor([1, 0]))
+    assert colour(picture, 0.613, 0.787) == (139, 0, 0)  # darkred
+    assert colour(picture, 0.137, 0.113) == (0, 0, 128)  # navy
+    assert explore.plane_picture(diagonal, points) != picture
+
+
+def test_a_score_that_is_no_probability() -> None:
+    with pytest.raises(ValueError, match=r"a probability, received values from 0 to 2"):
+        explore.plane(lambda images: 2 * images[:, 0, 0, 0])
+
+
+def test_a_score_without_a_gradient() -> None:
+    with pytest.raises(ValueError, match="depends on the image"):
+        explore.plane(lambda images: torch.full((len(images),), 0.5))
+
+
+def test_the_point_is_followed() -> None:
+    point, caption = explore.plane(diagonal).children
+    assert caption.value.startswith("x₁ = 0.50, x₂ = 0.50: probability 0.88; gradient (0.42, 0.84), length 0.94")
+    before = point.arrow
+    point.point = [0.0, 0.5]
+    assert caption.value.startswith("x₁ = 0.00, x₂ = 0.50: probability 0.50; gradient (1.00, 2.00)")
+    assert point.arrow[1] == pytest.approx(2 * point.arrow[0])
+    assert point.arrow[0] == pytest.approx(before[0] / (4 * 0.105), rel=1e-2)  # p (1 - p) = 0.105 at p = 0.88
+    field = gradients.gradient(diagonal, torch.rand(1000, 1, 1, 2)).flatten(1).norm(dim=1).max()
+    length = (point.arrow[0] ** 2 + point.arrow[1] ** 2) ** 0.5
+    assert length == pytest.approx(explore.LONGEST * 5**0.5 / float(field), rel=0.05)
+
+
+# ---- the widgets
+
+
+MAKERS = pytest.mark.parametrize("make", [explore.smoothgrad, explore.integrated_gradients])
+
+
+def settled(widget: widget_parts.Explorer) -> widget_parts.Explorer:
+    """Wait for the background."""
+    widget.background.worker.submit(lambda: None).result(timeout=60)
+    return widget
+
+
+@MAKERS
+def test_a_widget_has_its_picture_at_once(make: Callable) -> None:
+    network = small_network()
+    widget = make(network)
+    image = pictures.photo("camera", 32)
+    best = [name for name, _ in network.predict(image)[0]]
+    assert [value for _, value in widget.likely.options] == best
+    assert 'alt="The image, ' in widget.picture.value
+    assert f": {best[0]}." in widget.picture.value
+    assert widget.message.value == ""
+    assert widget.bar.layout.visibility == "hidden"
+    assert widget.bar.value == widget.bar.max == 10
+
+
+@MAKERS
+def test_sliders_wait_until_they_are_let_go(make: Callable) -> None:
+    sliders = [control for control in make(small_network()).options.values() if hasattr(control, "step")]
+    assert sliders
+    assert not any(slider.continuous_update for slider in sliders)
+
+
+def test_the_sliders_arrive_at_the_method() -> None:
+    widget = explore.smoothgrad(small_network())
+    widget.options["n_samples"].value = 3
+    widget.options["noise_level"].value = 0.5
+    assert "Mean of 3 gradients" in settled(widget).picture.value
+    assert "(50% of" in widget.picture.value
+    widget = explore.integrated_gradients(small_network())
+    widget.options["baseline"].value = "white"
+    assert "baseline: white" in settled(widget).picture.value
+
+
+@MAKERS
+def test_another_photograph_brings_its_own_classes(make: Callable) -> None:
+    network = small_network()
+    widget = make(network)
+    widget.typed.value = "lynx"
+    widget.photo.value = "coffee"
+    best = network.predict(pictures.photo("coffee", 32))[0]
+    assert widget.likely.options == tuple((f"{name} ({p:.0%})", name) for name, p in best)
+    assert widget.typed.value == ""
+    assert f": {best[0][0]}." in settled(widget).picture.value
+
+
+@MAKERS
+def test_any_class_can_be_typed_and_the_list_takes_over_again(make: Callable) -> None:
+    widget = make(small_network())
+    for name in [value for _, value in widget.likely.options][1:]:
+        widget.typed.value = f" {name} "
+        assert f": {name}." in settled(widget).picture.value
+        widget.likely.value = name
+        assert widget.typed.value == ""
+        widget.likely.index = 0
+    assert f": {widget.likely.value}." in settled(widget).picture.value
+
+
+@MAKERS
+def test_an_unknown_class_is_answered_in_a_sentence_and_the_picture_stays(make: Callable) -> None:
+    widget = make(small_network())
+    before = widget.picture.value
+    widget.typed.value = "<b>tabbby"
+    assert "Unknown class" in settled(widget).message.value
+    assert "tabby" in widget.message.value
+    assert "<b>tabbby" not in widget.message.value.removeprefix("<b>")  # what was typed is text, not HTML
+    assert widget.picture.value == before
+    assert widget.bar.layout.visibility == "hidden"
+    widget.typed.value = ""
+    assert settled(widget).message.value == ""
+
+
+def test_an_error_of_the_network_is_answered_in_a_sentence() -> None:
+    network = small_network()
+    widget = explore.smoothgrad(network)
+    network.train()
+    widget.options["n_samples"].value = 3
+    assert "evaluation mode" in settled(widget).message.value
+    network.eval()
+    widget.options["n_samples"].value = 4
+    assert settled(widget).message.value == ""
+
+
+def test_a_newer_move_stops_the_work_on_an_older_one() -> None:
+    network = small_network()
+    widget = explore.smoothgrad(network)
+    inside, go_on, calls = threading.Event(), threading.Event(), []
+
+    def pause(*_: object) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            calls.append(None)
+            inside.set()
+            assert go_on.wait(timeout=60)
+
+    with network.register_forward_pre_hook(pause):
+        widget.options["n_samples"].value = 100  # 13 calls of the network
+        assert inside.wait(timeout=60)  # the first of them
+        for n_samples in (50, 40, 2):  # the one before the last never starts
+            widget.options["n_samples"].value = n_samples
+        go_on.set()
+        settled(widget)
+    assert len(calls) == 2
+    assert "Mean of 2 gradients" in widget.picture.value
+    assert widget.bar.layout.visibility == "hidden"
+
+
+def test_the_bar_moves_with_the_samples() -> None:
+    widget = explore.smoothgrad(small_network())
+    seen: list[tuple[int, int, str]] = []
+    widget.bar.observe(
+        lambda change: seen.append((change.new, widget.bar.max, widget.bar.layout.visibility)), "value"
+    )
+    widget.options["n_samples"].value = 20
+    settled(widget)
+    assert seen[-3:] == [(8, 20, "visible"), (16, 20, "visible"), (20, 20, "visible")]
+
+
+def test_captions_and_titles_are_text_not_html() -> None:
+    html = widget_parts._html(explore.Picture(b"", 'a "quoted" <alt>', "1 < 2"))
+    assert 'alt="a &quot;quoted&quot; &lt;alt&gt;"' in html
+    assert "<p>1 &lt; 2</p>" in html

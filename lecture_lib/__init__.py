@@ -3,5 +3,5 @@
 The one idea is a *score*: any function from images ``(N, C, H, W)`` to one number per image ``(N,)``.
 Every method takes a score and images, and returns a signed tensor of the images' shape.
 Read the modules in the order in which data flows through them:
-``pictures`` → ``networks`` → ``gradients`` → ``maps`` → ``measure`` → ``show``.
+``pictures`` → ``networks`` → ``samples`` → ``gradients`` → ``maps`` → ``measure`` → ``show`` → ``explore``.
 """

@@ -108,7 +108,7 @@ def _tensors(value: Any, name: str = "the reference") -> list[Tensor]:
     parts = list(value) if isinstance(value, (tuple, list)) else [value]
     if any(part is None for part in parts):
         raise NotYet(f"{name} returns None: did you forget `return`?")
-    if not all(type(part) in (Tensor, float, int) for part in parts):
+    if not all(type(part) is Tensor or isinstance(part, (float, int)) for part in parts):
         raise NotYet(f"{name} should return torch tensors, but it returns {type(parts[0]).__name__}.")
     return [torch.as_tensor(part).detach().double() for part in parts]
 

@@ -116,7 +116,7 @@ three_rules("coffee", "espresso")
 reference = maps.max_abs(slope)
 for rule in (maps.mean, maps.positive):
     correlation = measure.rank_correlation(reference, rule(slope)).item()
-    print(f"max of absolute values against {rule.__name__:8}: {correlation + 0.0:.1f}")
+    print(f"max of absolute values against {rule.__name__:8}: {correlation:z.1f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Against the signed mean it is zero. That is no contradiction: one rule asks *how fast*, the other asks *in which
@@ -228,8 +228,8 @@ random = torch.randn(cat.shape, generator=torch.Generator().manual_seed(0))
 print("length   error uphill   error aside   measured change aside")
 for radius, step in zip(radii, uphill, strict=True):
     aside = measure.linearity_error(score, cat, random, radius)
-    errors = f"{step.error.item() + 0.0:12.2f}   {aside.error.item() + 0.0:11.2f}"
-    print(f"{radius:6.2f}   {errors}   {aside.measured.item() + 0.0:21.2f}")
+    errors = f"{step.error.item():z12.2f}   {aside.error.item():z11.2f}"
+    print(f"{radius:6.2f}   {errors}   {aside.measured.item():z21.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Aside the score hardly moves, and the gradient is right about that. A step of the same length uphill bends the score

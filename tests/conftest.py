@@ -50,14 +50,17 @@ class Course:
     def grade(self, submissions: dict[str, NotebookNode]) -> dict[str, dict[str, float]]:
         """Grade one notebook per (invented) student in one run of nbgrader: name → grade_id → points.
 
-        Only cells that are graded without a human are in the result.
+        Only cells that are graded without a human are in the result. Cells that draw the expected pictures are left
+        out: they are worth no points, and nbval runs them all.
         """
         from nbgrader.api import Gradebook
 
         for student, notebook in submissions.items():
             folder = self.root / "grading" / "submitted" / student / self.exercise
             shutil.copytree(self.root / "exercises" / self.exercise, folder)
-            nbformat.write(notebook, folder / f"{self.exercise}.ipynb")
+            tags = [" ".join(cell.metadata.get("tags", [])) for cell in notebook.cells]
+            kept = [cell for cell, tag in zip(notebook.cells, tags, strict=True) if "expected:" not in tag]
+            nbformat.write(nbformat.from_dict({**notebook, "cells": kept}), folder / f"{self.exercise}.ipynb")
         build.nbgrader("autograde", self.exercise, root=self.root)
         with Gradebook(f"sqlite:///{self.root}/grading/gradebook.db") as gradebook:
             return {student: self._scores(gradebook, student) for student in submissions}

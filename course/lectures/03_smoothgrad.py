@@ -289,7 +289,7 @@ for name, target in targets.items():
         copies = torch.cat(list(samples.noisy_samples(photo, noise_level=level, n_samples=4)))
         recognised[name].append(gradients.evaluate(network.probability(target), copies).mean().item())
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["picture:gallery"]
 figure, axes = plt.subplots(3, 7, figsize=(11.5, 5.6), layout="constrained")
 for line_of_axes, (name, target) in zip(axes, targets.items(), strict=True):
     show.draw_image(line_of_axes[0], pictures.photo(name), target)

@@ -18,6 +18,7 @@ LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/weights/
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
 CHAPTER    = $(or $(firstword $(wildcard notebooks/$(NB)*.ipynb)),$(error There is no chapter $(NB) in notebooks/))
+SLOWEST := tests/test_grading.py tests/test_explore_browser.py tests/test_browser.py # first, so that no core waits at the end
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 # tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates.
 LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
@@ -41,7 +42,7 @@ test: $(DEV) ## every check: format, lint, types, tests, all notebooks
 	@echo "== Format, lint, types"
 	@$(IN_VENV) ruff format --check && ruff check && mypy
 	@echo "== Tests, and every notebook run and compared with its stored output"
-	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -n 2 --dist loadscope tests notebooks solutions $(NBVAL)
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -n 2 --dist loadscope --no-loadscope-reorder $(SLOWEST) notebooks solutions tests $(NBVAL)
 
 notebooks: $(LECTURES) $(EXERCISES) ## build what is older than its text in course/ or than lecture_lib/
 

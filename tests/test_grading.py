@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 EXERCISES = sorted(text.stem for text in (Path(__file__).parent.parent / "course" / "exercises").glob("*.py"))
-# nbgrader does the same for every exercise, so five wrong submissions to one of them show it; for the others, one has to
-# do here. That each mistake of each task fails its check is tested without nbgrader, in test_check.py.
+# nbgrader does the same for every exercise, so five wrong submissions to one of them show it, and one does for the
+# others. That each mistake of each task fails its check is tested without nbgrader, in test_check.py.
 WRONG_SUBMISSIONS = {"02_vanilla_saliency": 5}
 
 pytestmark = pytest.mark.grading

@@ -432,7 +432,7 @@ axes[0].legend()
 show.figure(
     figure,
     alt="Absolute completeness gap against the number of steps for coffee and camera, both axes logarithmic. All rules "
-    "start at 50 percent or more and fall irregularly, with accidental dips; at 300 steps all lie below 5 percent.",
+    "start near 50 percent or above and fall irregularly, with accidental dips; at 300 steps all lie below 5 percent.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}

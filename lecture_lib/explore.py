@@ -167,6 +167,7 @@ def plane(score: Score, points: Tensor | None = None, labels: Tensor | None = No
     caption = widgets.HTML()
 
     def follow(_: object = None) -> None:
+        """Set the arrow and the numbers to those of the point's place."""
         x, y = point.point
         value, (dx, dy) = at_point(score, x, y)
         point.arrow = [dx * LONGEST / (largest or 1), dy * LONGEST / (largest or 1)]

@@ -111,10 +111,12 @@ class _Background:
         self.newest = 0
 
     def run(self, work: Callable[..., None], *arguments: Any) -> "Future[None]":
+        """Queue the work; it gets a function to call now and then, which stops it once it is outdated."""
         self.newest += 1
         number = self.newest
 
         def check() -> None:
+            """Stop if newer work has come."""
             if number != self.newest:
                 raise _Outdated
 
@@ -125,6 +127,7 @@ def _watched(score: Score, bar: widgets.IntProgress, check: Callable[[], None]) 
     """The same score. Every call moves the bar, and stops work that is outdated."""
 
     def watched(images: Tensor) -> Tensor:
+        """Check, move the bar, then score."""
         check()
         bar.value += len(images)
         return score(images)

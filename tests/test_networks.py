@@ -12,9 +12,11 @@ import torch
 import torchvision
 from PIL import Image
 from safetensors.torch import save_file
+from timm.layers import BatchNormAct2d
 from torch import nn
 
-from lecture_lib import networks, pictures
+from lecture_lib import bird_networks, birds, networks, pictures
+from lecture_lib.gradients import gradient
 from tests.networks_for_tests import (
     CLASSES,
     assert_same_state,
@@ -137,7 +139,7 @@ def weights_file() -> Path:
 
 def test_every_entry_of_the_weights_reaches_its_place() -> None:
     raw = torch.load(weights_file(), weights_only=True)
-    loaded = efficientnet().model.state_dict()
+    loaded = networks.efficientnet_lite0(fold=False).model.state_dict()
     assert len(raw) == len(loaded) == 296
     assert list(loaded) == list(timm.create_model("tf_efficientnet_lite0").state_dict())
     for (raw_name, value), (name, found) in zip(raw.items(), loaded.items(), strict=True):
@@ -183,6 +185,60 @@ def test_the_networks_do_not_share_their_weights() -> None:
         first.model.classifier.weight.zero_()
     assert second.model.classifier.weight.abs().max() > 0
     assert networks.efficientnet_lite0().model.classifier.weight.abs().max() > 0
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_folding_batch_norm_leaves_the_function_as_it_is(affine: bool) -> None:
+    """In double precision, with statistics that are not those of a new layer; strides, groups and biases differ."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, bias=False),
+        nn.BatchNorm2d(8, affine=affine),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, groups=8, padding=1),
+        BatchNormAct2d(8, affine=True, act_layer=nn.ReLU6),
+        nn.Conv2d(8, 5, 1),
+    ).double()
+    for name, buffer in model.named_buffers():
+        if "running" in name:
+            buffer.uniform_(0.2, 3)
+    for parameter in model.parameters():
+        parameter.data.uniform_(-1, 1)
+    images = random_images(2, dtype=torch.float64)
+    expected = model.eval()(images)
+    networks.fold_batch_norm(model)
+    close(model(images), expected, rtol=1e-12, atol=1e-12)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+    assert sum(isinstance(layer, nn.ReLU | nn.ReLU6) for layer in model.modules()) == 2
+
+
+def test_a_batch_norm_without_a_convolution_before_it_stays() -> None:
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU())
+    before = model.state_dict()
+    networks.fold_batch_norm(model)
+    assert_same_state(before, model.state_dict())
+
+
+def test_the_folded_network_gives_the_same_logits_and_gradients() -> None:
+    folded, unfolded = efficientnet(), networks.efficientnet_lite0(fold=False)
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in unfolded.modules()) == 49
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
+    images = photographs(("cat", "coffee"))
+    close(folded(images), unfolded(images), rtol=0, atol=1e-4)
+    # in float32 a last bit can switch a ReLU6, so gradients are compared in double precision
+    small = images[:, :, ::2, ::2].double()
+    twins = [network.double().score("espresso") for network in (networks.efficientnet_lite0(), unfolded)]
+    first, second = (gradient(score, small) for score in twins)
+    close(first, second, rtol=0, atol=1e-5 * second.abs().max().item())
+
+
+def test_the_bird_networks_come_by_name() -> None:
+    network = networks.load("birds_cnn")
+    assert network.classes == tuple(birds.SPECIES)
+    images, labels, _ = birds.scenes(16, seed=77)
+    assert (network(images).argmax(dim=1) == labels).float().mean() > 0.9
+    own = bird_networks.load("birds_cnn")
+    close(network(images), own((images - 0.5) / 0.5))
 
 
 @pytest.mark.parametrize(

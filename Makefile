@@ -24,7 +24,7 @@ NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-w
 LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
        --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test notebooks present slides format lint constraints clean
+.PHONY: help setup lab test notebooks present slides weights format lint constraints clean
 .SECONDEXPANSION:
 
 help: ## this list
@@ -53,6 +53,9 @@ present: $(RUNTIME) ## chapter NB as live slides in JupyterLab
 
 slides: $(RUNTIME) ## every lecture as an HTML page in build/slides
 	@$(IN_VENV) python tools/slides.py notebooks/*.ipynb
+
+weights: $(RUNTIME) ## train the bird networks again, from nothing (about 20 minutes on 2 cores; goes on where it was broken off)
+	@$(IN_VENV) python -m lecture_lib.train
 
 format: $(DEV) ## lay out and sort the code as `make test` wants it
 	@$(IN_VENV) ruff format && ruff check --fix

@@ -10,7 +10,6 @@ import torch
 from lecture_lib import gradients, maps, measure, networks, pictures, show
 
 network = networks.efficientnet_lite0()
-network.to(memory_format=torch.channels_last)  # the same numbers, in another order in memory: a fifth faster
 
 tiger_cat, cat = network.score("tiger cat"), pictures.photo("cat")
 cat_rates = gradients.integrated_gradients(tiger_cat, cat, baseline="black", n_steps=50, multiply_by_inputs=False)
@@ -414,7 +413,9 @@ gauss_map, _ = walk(espresso, coffee, *path_points(50, "gauss"))
 by_rule["coffee"]["gauss"] = {50: percent((gauss_map * coffee).sum(), "coffee")}
 for name, rules in by_rule.items():
     print(f"{name},  50 steps:", ", ".join(f"{rule} {gaps[50]:+.0f} %" for rule, gaps in rules.items()))
-    print(f"{name}, 300 steps:", ", ".join(f"{rule} {rules[rule][300]:+.1f} %" for rule in ("left", "right")))
+    print(
+        f"{name}, 300 steps: left and right miss by less than {np.ceil(max(abs(rules['left'][300]), abs(rules['right'][300]))):.0f} %"
+    )
 
 # %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained", sharey=True)

@@ -163,12 +163,12 @@ print(f"correlation of the red and the green slopes: {torch.corrcoef(torch.stack
 # %% slideshow={"slide_type": "fragment"}
 espresso, probability = network.score("espresso"), network.probability("espresso")
 photo = pictures.photo("coffee")
-print("probability   length of ∇p / length of ∇S   cosine of the angle between them")
+print("probability   length of ∇p / length of ∇S   angle between them, to the nearest 10°")
 for _ in range(4):
     of_score, of_probability = gradients.gradient(espresso, photo), gradients.gradient(probability, photo)
-    cosine = torch.cosine_similarity(of_score.flatten(), of_probability.flatten(), dim=0).item()
+    angle = torch.cosine_similarity(of_score.flatten(), of_probability.flatten(), dim=0).acos().rad2deg().item()
     ratio = (of_probability.norm() / of_score.norm()).item()
-    print(f"{probability(photo).item():11.3f}   {ratio:28.3f}   {cosine:33.1f}")
+    print(f"{probability(photo).item():11.3f}   {ratio:28.3f}   {round(angle, -1):37.0f}°")
     photo = (photo + 0.5 * of_score / of_score.norm()).clamp(0, 1)  # a step towards more espresso
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -228,7 +228,7 @@ random = torch.randn(cat.shape, generator=torch.Generator().manual_seed(0))
 print("length   error uphill   error aside   measured change aside")
 for radius, step in zip(radii, uphill, strict=True):
     aside = measure.linearity_error(score, cat, random, radius)
-    errors = f"{step.error.item():z12.2f}   {aside.error.item():z11.2f}"
+    errors = f"{step.error.item():z12.1f}   {aside.error.item():z11.2f}"
     print(f"{radius:6.2f}   {errors}   {aside.measured.item():z21.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}

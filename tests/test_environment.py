@@ -13,7 +13,8 @@ from tools.pin import canonical, installed
 
 ROOT = Path(__file__).resolve().parent.parent
 CONDA_NAMES = {"pytorch": "torch"}
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, PEERS = PYPROJECT["project"], PYPROJECT["dependency-groups"]["peers"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 PINS = dict(
     line.split("==")
@@ -39,7 +40,7 @@ def test_conda_environment_says_what_pyproject_says():
     assert CONDA["name"] == PROJECT["name"]
 
 
-@pytest.mark.parametrize("requirements", [PROJECT["dependencies"], PROJECT["optional-dependencies"]["dev"]])
+@pytest.mark.parametrize("requirements", [PROJECT["dependencies"], PROJECT["optional-dependencies"]["dev"], PEERS])
 def test_every_requirement_has_a_lower_bound_and_a_pin_that_respects_it(requirements):
     for name, bound in bounds(requirements).items():
         assert bound.startswith(">="), name

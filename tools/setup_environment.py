@@ -101,12 +101,23 @@ def make_venv(venv: Path) -> None:
 def install(venv: Path, dev: bool, newest: bool) -> None:
     """Install the course, editable, with the versions of constraints.txt."""
     say("Installing the packages for {} (some minutes, up to 6 GB)".format("development" if dev else "the course"))
-    command = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
-    command += [] if newest else ["--constraint", str(ROOT / "constraints.txt")]
-    command += ["--editable", str(ROOT) + ("[dev]" if dev else "")]
-    failure = run(command)
-    if failure:
-        raise SetupError(explain(failure, venv))
+    pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
+    pip += [] if newest else ["--constraint", str(ROOT / "constraints.txt")]
+    commands = [pip + ["--editable", str(ROOT) + ("[dev]" if dev else "")]]
+    if dev:
+        commands.append(pip + ["--no-deps"] + peers())
+    for command in commands:
+        failure = run(command)
+        if failure:
+            raise SetupError(explain(failure, venv))
+
+
+def peers() -> "list[str]":
+    """Return the requirements of pyproject.toml's group of libraries that we are compared with."""
+    import tomllib  # since Python 3.11, which check_python has made sure of
+
+    with open(str(ROOT / "pyproject.toml"), "rb") as file:
+        return tomllib.load(file)["dependency-groups"]["peers"]
 
 
 def mark_ready(venv: Path, dev: bool) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 import lecture_lib
 
-METHODS = {"gradients", "maps", "measure"}  # modules whose functions come from papers
-HELPERS = {"gradients.evaluate"}  # computes the score itself: there is nothing to cite
+METHODS = {"activations", "attacks", "compare", "curvature", "gradients", "maps", "measure", "regions"}  # from papers
+HELPERS = {"activations.record", "compare.layers", "gradients.evaluate"}  # ways to use a network: nothing to cite
 MODULES = [
     importlib.import_module(module.name)
     for module in pkgutil.walk_packages(lecture_lib.__path__, "lecture_lib.")

@@ -103,9 +103,9 @@ def install(venv: Path, dev: bool, newest: bool) -> None:
     say("Installing the packages for {} (some minutes, up to 6 GB)".format("development" if dev else "the course"))
     pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
     pip += [] if newest else ["--constraint", str(ROOT / "constraints.txt")]
-    commands = [pip + ["--editable", str(ROOT) + ("[dev]" if dev else "")]]
+    commands = [[*pip, "--editable", str(ROOT) + ("[dev]" if dev else "")]]
     if dev:
-        commands.append(pip + ["--no-deps"] + peers())
+        commands.append([*pip, "--no-deps", *peers()])
     for command in commands:
         failure = run(command)
         if failure:

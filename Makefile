@@ -18,18 +18,18 @@ LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/weights/
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
 CHAPTER    = $(or $(firstword $(wildcard notebooks/$(NB)*.ipynb)),$(error There is no chapter $(NB) in notebooks/))
-SLOWEST := tests/test_grading.py tests/test_explore_browser.py tests/test_browser.py # first, so that no core waits at the end
+SLOWEST := tests/test_grading.py tests/test_grade_class.py tests/test_explore_browser.py tests/test_browser.py # first, so that no core waits at the end
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 # tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates.
 LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
        --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test notebooks present slides weights format lint constraints clean
+.PHONY: help setup lab test notebooks present slides weights check grade test-grading format lint constraints clean
 .SECONDEXPANSION:
 
 help: ## this list
 	@echo "make TARGET [PYTHON=python3] [PORT=8888] [BROWSER=no] [NB=02]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or bring it up to date
 	@$(PYTHON) tools/setup_environment.py
@@ -56,6 +56,15 @@ slides: $(RUNTIME) ## every lecture as an HTML page in build/slides
 
 weights: $(RUNTIME) ## train the bird networks again, from nothing (about 20 minutes on 2 cores; goes on where it was broken off)
 	@$(IN_VENV) python -m lecture_lib.train
+
+check: $(RUNTIME) ## the points of all your exercises so far, without hidden tests [EXERCISE=02]
+	@$(IN_VENV) python -m grader.points $(EXERCISE)
+
+grade: $(RUNTIME) ## grade a class: make grade SUBMISSIONS=folder [GRADE="--workers 4"]
+	@$(IN_VENV) python -m grader "$(or $(SUBMISSIONS),$(error Say which folder: make grade SUBMISSIONS=folder))" $(GRADE)
+
+test-grading: $(DEV) ## grade a class of forty, attackers included (many minutes)
+	@$(IN_VENV) GRADE_A_CLASS=1 pytest -s tests/test_grade_forty.py
 
 format: $(DEV) ## lay out and sort the code as `make test` wants it
 	@$(IN_VENV) ruff format && ruff check --fix

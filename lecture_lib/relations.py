@@ -1,0 +1,266 @@
+"""What a wrong answer has to do with the right one: for mistakes that no catalogue foresaw.
+
+Every relation is a pair of a test on (student's values, right values), and the sentence that a student reads.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import permutations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TOLERANCE = 1e-4  # of the largest value: far above rounding, far below any mistake
+Relation = Callable[[Tensor, Tensor], bool]
+
+
+def close(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors agree: same shape, finite, and equal up to rounding.
+
+    Parameters
+    ----------
+    one, other : Tensor
+        What a student's function returned, and what is right.
+
+    Returns
+    -------
+    bool
+        True for a largest difference below `TOLERANCE` times the largest right value.
+    """
+    if one.shape != other.shape or not torch.isfinite(one).all():
+        return False
+    return one.numel() == 0 or bool((one - other).abs().max() <= TOLERANCE * other.abs().max())
+
+
+def describe(pairs: list[tuple[Tensor, Tensor]], *, vague: bool = False) -> str | None:
+    """The first relation that holds between all wrong values and the right ones.
+
+    Parameters
+    ----------
+    pairs : list of (Tensor, Tensor)
+        What a student's function returned in every case, and what is right.
+    vague : bool
+        Look for relations that say little, instead of those that say more.
+
+    Returns
+    -------
+    str or None
+        A sentence for the student; None if no relation holds.
+    """
+    wrong = [(one, other) for one, other in pairs if not close(one, other)]
+    if not vague and all(one.shape == other.shape for one, other in wrong):  # one constant for all cases
+        joined = tuple(torch.cat([part.flatten() for part in parts]) for parts in zip(*wrong, strict=True))
+        for relation, message in JOINT_RELATIONS:
+            if relation(*joined):
+                return message
+    relations = VAGUE_RELATIONS if vague else RELATIONS
+    return next((message for relation, message in relations if all(relation(*pair) for pair in wrong)), None)
+
+
+def outside(pairs: list[tuple[Tensor, Tensor]]) -> str | None:
+    """What is wrong around the numbers: their shape, or that they are none.
+
+    Parameters
+    ----------
+    pairs : list of (Tensor, Tensor)
+        What a student's function returned in every case, and what is right.
+
+    Returns
+    -------
+    str or None
+        A sentence for the student.
+    """
+    for one, other in pairs:
+        if one.shape != other.shape:
+            return f"It should return the shape {tuple(other.shape)}, but it returns {tuple(one.shape)}."
+        if not torch.isfinite(one).all():
+            return "It returns NaN or infinity."
+    return None
+
+
+def _is_multiple(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape or one.numel() < 2 or not one.any():
+        return False
+    factor = (one * other).sum() / other.square().sum()
+    return close(one, factor * other)
+
+
+def _is_multiple_per_image(one: Tensor, other: Tensor) -> bool:
+    """A factor of its own for every entry of the first axis."""
+    return one.ndim > 1 and one.shape == other.shape and all(map(_is_multiple, one, other))
+
+
+def _scaled_to_one(measure: Callable[[Tensor], Tensor]) -> Relation:
+    """The right answer times a constant such that a measure of it, overall or per image, is 1."""
+
+    def relation(one: Tensor, other: Tensor) -> bool:
+        if one.numel() < 2:
+            return False
+        whole = _is_multiple(one, other) and _is_one(measure(one))
+        return whole or (_is_multiple_per_image(one, other) and all(_is_one(measure(part)) for part in one))
+
+    return relation
+
+
+def _is_one(value: Tensor) -> bool:
+    return bool((value - 1).abs() <= TOLERANCE)
+
+
+def _is_stretched(one: Tensor, other: Tensor) -> bool:
+    """Min-max scaling, overall or per image."""
+
+    def stretched(part: Tensor, right: Tensor) -> bool:
+        width = right.max() - right.min()
+        return bool(width > 0) and close(part, (right - right.min()) / width)
+
+    if one.shape != other.shape or one.numel() < 3:
+        return False
+    return stretched(one, other) or (one.ndim > 1 and all(map(stretched, one, other)))
+
+
+def _has_offset(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape or one.numel() < 2:
+        return False
+    offset = (one - other).mean()
+    # Compared with the right values themselves: a huge offset would make everything look equal.
+    return bool((one - other - offset).abs().max() <= TOLERANCE * other.abs().max())
+
+
+def _is_transposed(one: Tensor, other: Tensor) -> bool:
+    return other.ndim > 1 and close(one, other.transpose(-1, -2))
+
+
+def _has_mixed(axis: int) -> Relation:
+    """The entries of one axis are there, in another order."""
+
+    def relation(one: Tensor, other: Tensor) -> bool:
+        if one.shape != other.shape or other.ndim <= axis or not 1 < other.shape[axis] <= 5:
+            return False
+        orders = permutations(range(other.shape[axis]))
+        return any(close(one, other.index_select(axis, torch.tensor(order))) for order in orders)
+
+    return relation
+
+
+def _is_same_along(axis: int) -> Relation:
+    """Every entry of one axis is the same mean, sum, or single entry of the right answer."""
+
+    def relation(one: Tensor, other: Tensor) -> bool:
+        if one.shape != other.shape or other.ndim <= axis or other.shape[axis] < 2:
+            return False
+        entries = [*other.split(1, axis), other.mean(axis, keepdim=True), other.sum(axis, keepdim=True)]
+        return any(close(one, entry.expand_as(other)) for entry in entries)
+
+    return relation
+
+
+def _is_shifted(one: Tensor, other: Tensor) -> bool:
+    """By one place along some axis; what comes in at the edge does not matter."""
+    if one.shape != other.shape:
+        return False
+    long_axes = [axis for axis in range(one.ndim) if one.shape[axis] > 2]
+    pairs = [(one.narrow(axis, place, one.shape[axis] - 1), other.narrow(axis, 1 - place, one.shape[axis] - 1))
+             for axis in long_axes for place in (0, 1)]  # fmt: skip
+    return any(bool(theirs.any()) and close(theirs, right) for theirs, right in pairs)
+
+
+def _is_reordered(one: Tensor, other: Tensor) -> bool:
+    return 2 < one.numel() == other.numel() and close(one.flatten().sort()[0], other.flatten().sort()[0])
+
+
+JOINT_RELATIONS: tuple[tuple[Relation, str], ...] = (
+    (lambda one, _: not one.any(), "It is 0 everywhere."),
+    (lambda one, other: close(one, -other), "The sign is reversed."),
+    (lambda one, other: close(one, other.abs()), "It is the absolute value of the right answer."),
+    (_is_multiple, "It is the right answer times a constant: look for a factor, a mean or a sum too much."),
+    (_has_offset, "It is the right answer plus a constant."),
+)
+RELATIONS: tuple[tuple[Relation, str], ...] = (
+    (_scaled_to_one(lambda part: part.abs().max()), "It is scaled to a maximum of 1. Keep its unit."),
+    (_scaled_to_one(lambda part: part.norm()), "It is scaled to length 1. Keep its unit."),
+    (_scaled_to_one(lambda part: part.sum()), "It is scaled to a sum of 1. Keep its unit."),
+    (_is_stretched, "It is stretched to the range from 0 to 1. Keep its unit and its zero."),
+    (_is_transposed, "The last two axes are exchanged: look at the order of height and width."),
+    (_has_mixed(1), "Axis 1 (in images: the channels) has the right entries in the wrong order."),
+    (_has_mixed(0), "Axis 0 (in a batch: the images) has the right entries in the wrong order."),
+    (_is_same_along(1), "All entries of axis 1 (in images: the channels) are the same: each should have its own."),
+    (_is_same_along(0), "All entries of axis 0 (in a batch: the images) are the same: each should have its own."),
+    (_is_shifted, "It is shifted by one place: look at where a range or an index starts."),
+    (_is_reordered, "These are the right numbers in the wrong places: look at view, reshape and permute."),
+)
+VAGUE_RELATIONS: tuple[tuple[Relation, str], ...] = (
+    (_is_multiple, "Every case has the right answer times a constant of its own: look for a factor too much."),
+    (
+        _is_multiple_per_image,
+        "Every image has the right answer times a constant of its own: look for a factor too much.",
+    ),
+    (_has_offset, "Every case has the right answer plus a constant of its own."),
+)
+
+
+# --- what surrounds the numbers ---------------------------------------------------------------------------
+
+
+def narrowed(arguments: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Easier cases made of a case: with one image, with square images.
+
+    Parameters
+    ----------
+    arguments : tuple
+        A case; what it holds of images ``(N, C, H, W)`` says how it can be narrowed.
+
+    Yields
+    ------
+    (str, tuple)
+        What the case is restricted to, as the end of a sentence, and its arguments.
+    """
+    images = next((value for value in arguments if isinstance(value, Tensor) and value.ndim == 4), None)
+    if images is None:
+        return
+    n, _, height, width = images.shape
+    side = min(height, width)
+    if n > 1:
+        yield (
+            "a single image, not for a batch: keep the first axis apart",
+            _changed(arguments, lambda value: value[:1] if value.ndim > 0 and value.shape[0] == n else value),
+        )
+    if height != width:
+        yield (
+            "square images: look for a place where height and width are mixed up",
+            _changed(arguments, lambda v: v[..., :side, :side] if v.shape[-2:] == (height, width) else v),
+        )
+
+
+def _changed(arguments: tuple[Any, ...], change: Callable[[Tensor], Tensor]) -> tuple[Any, ...]:
+    return tuple(change(value) if isinstance(value, Tensor) else value for value in arguments)
+
+
+def varied(arguments: tuple[Any, ...], others: list[tuple[Any, ...]], place: int) -> Iterator[tuple[Any, ...]]:
+    """The same case with another value of one argument.
+
+    Parameters
+    ----------
+    arguments : tuple
+        A case.
+    others : list of tuples
+        All cases: a name (of a class) is replaced by one of theirs.
+    place : int
+        Which argument to change.
+
+    Yields
+    ------
+    tuple
+        Arguments; none if the argument is of no kind that can be changed.
+    """
+    value = arguments[place]
+    new: list[Any] = []
+    if isinstance(value, str):
+        new = [case[place] for case in others if isinstance(case[place], str) and case[place] != value]
+    elif isinstance(value, bool):
+        new = [not value]
+    elif isinstance(value, int | float):
+        new = [value + 1]
+    elif isinstance(value, Tensor) and value.is_floating_point():
+        new = [0.7 * value + 0.1, value.flip(0).flip(-1) if value.ndim else value + 0.1]
+    for candidate in new:
+        yield (*arguments[:place], candidate, *arguments[place + 1 :])

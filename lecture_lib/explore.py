@@ -1,22 +1,28 @@
 r"""Widgets: move a slider or drag a point, and see what the method answers.
 
 A widget is a thin layer over a pure function that makes its picture: `smoothgrad_picture`,
-`integrated_gradients_picture` and `plane_picture`. The picture is made in the background, so a newer move of a slider
-stops the work on an older one.
+`integrated_gradients_picture`, `grad_cam_picture` and `plane_picture`. The picture is made in the background, so a
+newer move of a slider stops the work on an older one.
 """
+
+import math
+from contextlib import ExitStack
+from typing import Any
 
 import ipywidgets as widgets
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
-from lecture_lib import gradients, maps, show
+from lecture_lib import activations, gradients, maps, regions, show
+from lecture_lib.explore_attacks import attack as attack
+from lecture_lib.explore_attacks import bim_path as bim_path
+from lecture_lib.explore_birds import attention as attention
 from lecture_lib.networks import Network, Score
 from lecture_lib.samples import baseline_images, noisy_samples
-from lecture_lib.widget_parts import MARGIN, SIDE, DraggedPoint, Explorer, Picture, data_url
+from lecture_lib.widget_parts import LAZY, MARGIN, SIDE, DraggedPoint, Explorer, Picture, data_url, draw_plane
 
-LAZY = {"continuous_update": False}  # a slider reports where it was let go, not every place on the way
 UNIT = "score per unit of intensity"
 
 
@@ -134,6 +140,87 @@ def _three_panels(
     return Picture(show.png(figure), f"The image, {second_title}, and a map: {title}.", caption)
 
 
+# ---- Grad-CAM on photographs and collages
+
+COLLAGES = ("cat | coffee", "camera | coffee", "motorcycle | camera", "flower | motorcycle", "china | camera")
+
+
+def grad_cam(network: Network) -> widgets.VBox:
+    """Grad-CAM by hand: choose photograph or collage, class and layer, with or without the final ReLU.
+
+    Parameters
+    ----------
+    network : Network
+        A convolutional classifier of ImageNet's photographs.
+
+    Returns
+    -------
+    ipywidgets VBox
+        Shows itself at the end of a cell.
+    """
+    layers = _layers_with_maps(network)
+    layer = widgets.Dropdown(options=layers, value=layers[-1][1], description="layer")
+    relu = widgets.Checkbox(True, description="ReLU: only what raises the score")
+    options = {"layer": layer, "relu_attributions": relu}
+    return Explorer(network, grad_cam_picture, "Grad-CAM", options, COLLAGES)
+
+
+def grad_cam_picture(
+    score: Score, image: Tensor, title: str, *, layer: nn.Module, relu_attributions: bool = True
+) -> Picture:
+    """The image, the map in its cells, and the upsampled map over the image in gray.
+
+    Parameters
+    ----------
+    score : function
+        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
+    image : Tensor, shape (1, C, H, W)
+        Pixels in [0, 1].
+    title : str
+        Title of the map.
+    layer, relu_attributions
+        As in `lecture_lib.activations.grad_cam`.
+
+    Returns
+    -------
+    Picture
+        With the number of cells in its caption, and how much of the positive map lies on the left half.
+    """
+    found = activations.grad_cam(score, image, layer, relu_attributions=relu_attributions)
+    upsampled = maps.upsample(found, (image.shape[2], image.shape[3]))
+    left = (torch.arange(image.shape[3]) < image.shape[3] // 2).to(upsampled).expand_as(upsampled)
+    share = regions.inside_fraction(upsampled, left).item()
+    rows, columns = found.shape[1:]
+    caption = f"{rows} × {columns} cells. " + (
+        "No cell is positive." if math.isnan(share) else f"{share:.0%} of what is positive lies on the left half."
+    )
+    figure = Figure(figsize=(3.2 * show.PANEL, show.PANEL + 0.3), layout="constrained")
+    axes = figure.subplots(1, 3)
+    limit, signed = float(found.abs().max()), bool(found.min() < 0)
+    show.draw_image(axes[0], image, "image")
+    show.draw_map(axes[1], found, f"{rows} × {columns} cells", limit=limit, signed=signed)
+    show.draw_image(axes[2], image.mean(dim=1, keepdim=True), title)
+    show.draw_map(axes[2], upsampled, title, label="score", limit=limit, signed=signed, see_through=True)
+    return Picture(show.png(figure), f"The image, its map in cells, and the map over the image: {title}.", caption)
+
+
+def _layers_with_maps(network: Network) -> list[tuple[str, nn.Module]]:
+    """Names and layers that return activation maps of more than one cell, from the first to the last."""
+    layers = [(name, layer) for name, layer in network.model.named_modules() if name and name.count(".") < 2]
+    side: Any = network.preprocessing["size"]
+    with ExitStack() as recorded, torch.no_grad():
+        recordings = [recorded.enter_context(activations.record(layer)) for _, layer in layers]
+        network(torch.zeros(1, network.mean.shape[1], side, side))
+    found = [
+        (name, layer)
+        for (name, layer), recording in zip(layers, recordings, strict=True)
+        if len(recording.outputs) == 1 and recording.output.ndim == 4 and recording.output[0, 0].numel() > 1
+    ]
+    if not found:
+        raise ValueError("Expected a network with layers that return activation maps, received one without.")
+    return found
+
+
 # ---- a point in a plane
 
 LONGEST = 0.35  # length of the arrow at the point where the gradient is as large as the largest in the field
@@ -219,22 +306,14 @@ def plane_picture(score: Score, points: Tensor | None = None, labels: Tensor | N
     TypeError, ValueError
         If the score is no probability or does not depend on the point, or points and labels don't fit together.
     """
-    axis = torch.linspace(0, 1, 101)
-    values = gradients.evaluate(score, torch.cartesian_prod(axis, axis).view(-1, 1, 1, 2)).view(101, 101).T
-    if not 0 <= values.min() <= values.max() <= 1:
-        raise ValueError(
-            f"Expected a score that is a probability, received values from {values.min():.2g} to {values.max():.2g}."
-        )
     width, height = SIDE + 2.5 * MARGIN, SIDE + 2 * MARGIN
     figure = Figure(figsize=(width / 100, height / 100))
     ax = figure.add_axes((MARGIN / width, MARGIN / height, SIDE / width, SIDE / height))
-    x, colours = axis.numpy(), values.numpy()
-    background = ax.pcolormesh(x, x, colours, cmap=show.SIGNED_COLOURS, vmin=0, vmax=1, shading="nearest")
-    ax.contour(x, x, colours, levels=[0.5], colors="black", linewidths=2)
+    background = draw_plane(ax, score)
     ax.quiver(*torch.cat(_field(score), dim=1).T.numpy(), color="dimgray", angles="xy")
     if points is not None:
         _draw_points(ax, points.flatten(1), labels)
-    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="$x_1$", ylabel="$x_2$", title="probability, boundary and gradient field")
+    ax.set_title("probability, boundary and gradient field")
     bar_axes = figure.add_axes(((SIDE + 1.2 * MARGIN) / width, MARGIN / height, 0.2 * MARGIN / width, SIDE / height))
     figure.colorbar(background, cax=bar_axes, label="probability of class 1")
     alt = "Probability of a class over the unit square, with the boundary at 0.5 and an arrow field of its gradient."

@@ -3,8 +3,10 @@
 Every photograph comes with a package that the course installs anyway, so nothing is downloaded.
 """
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -125,11 +127,43 @@ def load(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected the path of an image file, but there is no file at {path}.")
+    with path.open("rb") as file:
+        return decode(file, path.name, size, crop_fraction=crop_fraction, interpolation=interpolation)
+
+
+def decode(
+    file: BinaryIO, name: str, size: int = 224, *, crop_fraction: float = 0.875, interpolation: str = "bicubic"
+) -> Tensor:
+    """An image from an open file, or from memory (``io.BytesIO``); nothing is written to disk.
+
+    Parameters
+    ----------
+    file : binary file
+        The contents of a JPEG, PNG or any other file that Pillow reads. Transparent parts become white.
+    name : str
+        For the message, if it is no image.
+    size, crop_fraction, interpolation
+        As in `resize_and_crop`.
+
+    Returns
+    -------
+    Tensor, shape (1, 3, size, size)
+        Pixels in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the file is no image, or has too many pixels for the memory of a laptop.
+    """
     try:
-        with Image.open(path) as file:
-            image = _rgb(ImageOps.exif_transpose(file))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"Expected an image file, but {path.name} can't be read as one.") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # from 90 million pixels on
+            with Image.open(file) as opened:
+                image = _rgb(ImageOps.exif_transpose(opened))
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ValueError(f"Expected an image of at most 90 million pixels, but {name} has more.") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"Expected an image file, but {name} can't be read as one.") from error
     return resize_and_crop(image, size, crop_fraction=crop_fraction, interpolation=interpolation)
 
 
@@ -177,6 +211,31 @@ def resize_and_crop(
     resized = transforms.resize(image, [int(size / crop_fraction)], mode)
     pixels: Tensor = transforms.to_tensor(transforms.center_crop(resized, [size, size]))
     return pixels.unsqueeze(0)  # (1, C, size, size)
+
+
+def collage(left: Tensor, right: Tensor) -> Tensor:
+    """Two images in one: the middle of the first fills the left half, the middle of the second the right half.
+
+    Parameters
+    ----------
+    left, right : Tensors of the same shape (N, C, H, W)
+        Pixels in [0, 1].
+
+    Returns
+    -------
+    Tensor, shape (N, C, H, W)
+        Columns 0 to W // 2 - 1 come from the first, the others from the second image.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is no valid batch, or the shapes differ.
+    """
+    if check_images(left).shape != check_images(right).shape:
+        raise ValueError(f"Expected images of the same shape, received {tuple(left.shape)} and {tuple(right.shape)}.")
+    width = left.shape[3]
+    half, start = width // 2, width // 4
+    return torch.cat([left[..., start : start + half], right[..., start : start + width - half]], dim=3)
 
 
 def check_images(images: Tensor, *, in_range: bool = True) -> Tensor:

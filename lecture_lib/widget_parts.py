@@ -4,20 +4,24 @@ Nothing here is about saliency maps.
 """
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from html import escape
 from typing import Any, NamedTuple
 
 import anywidget
 import ipywidgets as widgets
+import torch
 import traitlets
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from torch import Tensor
 
-from lecture_lib import pictures
+from lecture_lib import gradients, pictures, show
 from lecture_lib.networks import Network, Score
 
 SIDE, MARGIN = 420, 60  # pixels: of the unit square in its picture, and around it
+LAZY = {"continuous_update": False}  # a slider reports where it was let go, not every place on the way
 
 
 class Picture(NamedTuple):
@@ -41,13 +45,25 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         Its name, for the title.
     options : dict from name to widget
         The method's own controls; ``n_samples`` or ``n_steps`` says how long the work is.
+    collages : sequence of str
+        Offered below the photographs: the names of two of them with " | " between.
+    score : function or None
+        Makes a score of the name of a class; by default ``network.score``, the logit.
     """
 
     def __init__(
-        self, network: Network, make: Callable[..., Picture], method: str, options: Mapping[str, widgets.ValueWidget]
+        self,
+        network: Network,
+        make: Callable[..., Picture],
+        method: str,
+        options: Mapping[str, widgets.ValueWidget],
+        collages: Sequence[str] = (),
+        score: Callable[[str], Score] | None = None,
     ) -> None:
         self.network, self.make, self.method, self.options = network, make, method, options
-        self.photo = widgets.Dropdown(options=pictures.photos(), value="camera", description="photograph")
+        self.score = score or network.score
+        names = [*pictures.photos(), *collages]
+        self.photo = widgets.Dropdown(options=names, value="camera", description="photograph")
         self.likely = widgets.Dropdown(description="class")
         self.typed = widgets.Text(
             description="other class", placeholder="any class it knows", continuous_update=False
@@ -82,9 +98,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     def _draw(self, check: Callable[[], None], photo: str, target: str, values: dict[str, Any]) -> None:
         try:
             check()
-            self.bar.value, self.bar.max = 0, values.get("n_samples", values.get("n_steps"))
+            self.bar.value, self.bar.max = 0, values.get("n_samples", values.get("n_steps", 1))
             self.bar.layout.visibility = "visible"
-            score = _watched(self.network.score(target), self.bar, check)
+            score = _watched(self.score(target), self.bar, check)
             picture = self.make(score, _photograph(self.network, photo), f"{self.method}: {target}", **values)
             self.picture.value, self.message.value = _html(picture), ""
         except _Outdated:
@@ -96,7 +112,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
 def _photograph(network: Network, name: str) -> Tensor:
     preprocessing: dict[str, Any] = dict(network.preprocessing)
-    return pictures.photo(name, **preprocessing)
+    photographs = [pictures.photo(each, **preprocessing) for each in name.split(" | ")]
+    return photographs[0] if len(photographs) == 1 else pictures.collage(*photographs)
 
 
 class _Outdated(Exception):  # noqa: N818 — nothing went wrong
@@ -207,3 +224,36 @@ class DraggedPoint(anywidget.AnyWidget):
     }
     export default { render };
     """
+
+
+def draw_plane(ax: Axes, score: Score) -> QuadMesh:
+    """Draw the unit square into given axes: coloured by probability, with the boundary at 0.5.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where to draw.
+    score : function
+        The probability of class 1, from "images" ``(N, 1, 1, 2)``, which hold the two coordinates, to ``(N,)``.
+
+    Returns
+    -------
+    matplotlib QuadMesh
+        For a colour bar.
+
+    Raises
+    ------
+    ValueError
+        If the score is no probability.
+    """
+    axis = torch.linspace(0, 1, 101)
+    values = gradients.evaluate(score, torch.cartesian_prod(axis, axis).view(-1, 1, 1, 2)).view(101, 101).T
+    if not 0 <= values.min() <= values.max() <= 1:
+        raise ValueError(
+            f"Expected a score that is a probability, received values from {values.min():.2g} to {values.max():.2g}."
+        )
+    x, colours = axis.numpy(), values.numpy()
+    background = ax.pcolormesh(x, x, colours, cmap=show.SIGNED_COLOURS, vmin=0, vmax=1, shading="nearest")
+    ax.contour(x, x, colours, levels=[0.5], colors="black", linewidths=2)
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="$x_1$", ylabel="$x_2$")
+    return background

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from torch import Tensor
 
-from lecture_lib import explore, gradients, networks, pictures, widget_parts
+from lecture_lib import activations, explore, gradients, maps, networks, pictures, widget_parts
 from tests.networks_for_tests import Stateful, linear_score, random_images, random_weight
 
 close = torch.testing.assert_close
@@ -96,6 +96,50 @@ def test_every_baseline_can_be_drawn(baseline: str) -> None:
     assert size(explore.integrated_gradients_picture(score, IMAGE, "", baseline=baseline, n_steps=2))[0] > 600
 
 
+def cells(weights: list[float]) -> tuple[torch.nn.Module, Callable[[Tensor], Tensor]]:
+    """A layer that returns the image's columns in pairs as cells, and a score that weighs them."""
+    layer = torch.nn.AvgPool2d((8, 2))
+    return layer, lambda images: (layer(images) * torch.tensor(weights)).sum((1, 2, 3))
+
+
+def test_grad_cam_picture_tells_the_share_of_the_left_half() -> None:
+    """Four cells with the image 1 everywhere; their gradients have the mean 1, so each cell of the map is 3 or 0."""
+    layer, score = cells([3.0, 1.0, 0.0, 0.0])
+    image = torch.zeros(1, 1, 8, 8)
+    image[..., :2] = 1
+    picture = explore.grad_cam_picture(score, image, "of a cat", layer=layer)
+    # The map is 1, 0, 0, 0 times a constant. Upsampled it reaches the third pixel (3/4) and the fourth (1/4).
+    assert picture.caption == "1 × 4 cells. 100% of what is positive lies on the left half."
+    assert "of a cat" in picture.alt
+    assert size(picture)[0] > 600
+    assert not plt.get_fignums()
+    image = torch.ones(1, 1, 8, 8)
+    assert "50% of what" in explore.grad_cam_picture(score, image, "", layer=layer).caption
+
+
+def test_grad_cam_picture_without_anything_positive() -> None:
+    layer, score = cells([-3.0, -1.0, -2.0, 0.0])
+    for relu in (True, False):
+        picture = explore.grad_cam_picture(score, torch.ones(1, 1, 8, 8), "", layer=layer, relu_attributions=relu)
+        assert picture.caption == "1 × 4 cells. No cell is positive."
+
+
+def test_grad_cam_picture_draws_the_cells_and_the_upsampled_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Tensor] = []
+    draw_map = explore.show.draw_map
+    monkeypatch.setattr(
+        explore.show, "draw_map", lambda ax, *rest, **o: (drawn.append((rest[0], o)), draw_map(ax, *rest, **o))
+    )
+    network, image = small_network(), pictures.photo("cat", 32)
+    layer = network.model.features
+    explore.grad_cam_picture(network.score("lynx"), image, "", layer=layer, relu_attributions=False)
+    found = activations.grad_cam(network.score("lynx"), image, layer)
+    close(drawn[0][0], found)
+    close(drawn[1][0], maps.upsample(found, 32))
+    assert all(options["limit"] == float(found.abs().max()) for _, options in drawn)
+    assert all(options["signed"] is bool(found.min() < 0) for _, options in drawn)
+
+
 # ---- the plane
 
 
@@ -176,7 +220,7 @@ def test_the_point_is_followed() -> None:
 # ---- the widgets
 
 
-MAKERS = pytest.mark.parametrize("make", [explore.smoothgrad, explore.integrated_gradients])
+MAKERS = pytest.mark.parametrize("make", [explore.smoothgrad, explore.integrated_gradients, explore.grad_cam])
 
 
 def settled(widget: widget_parts.Explorer) -> widget_parts.Explorer:
@@ -196,10 +240,10 @@ def test_a_widget_has_its_picture_at_once(make: Callable) -> None:
     assert f": {best[0]}." in widget.picture.value
     assert widget.message.value == ""
     assert widget.bar.layout.visibility == "hidden"
-    assert widget.bar.value == widget.bar.max == 10
+    assert widget.bar.value == widget.bar.max == (1 if make is explore.grad_cam else 10)  # calls of the network
 
 
-@MAKERS
+@pytest.mark.parametrize("make", [explore.smoothgrad, explore.integrated_gradients])
 def test_sliders_wait_until_they_are_let_go(make: Callable) -> None:
     sliders = [control for control in make(small_network()).options.values() if hasattr(control, "step")]
     assert sliders
@@ -215,6 +259,53 @@ def test_the_sliders_arrive_at_the_method() -> None:
     widget = explore.integrated_gradients(small_network())
     widget.options["baseline"].value = "white"
     assert "baseline: white" in settled(widget).picture.value
+
+
+def test_the_layers_that_are_offered_return_maps() -> None:
+    network = small_network()
+    widget = explore.grad_cam(network)
+    assert [name for name, _ in widget.options["layer"].options] == ["features", *[f"features.{k}" for k in range(4)]]
+    assert widget.options["layer"].value is network.model.features[3]
+    for name, layer in widget.options["layer"].options:
+        assert layer is network.model.get_submodule(name)
+
+
+def test_layer_and_relu_arrive_at_grad_cam(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[torch.nn.Module, bool]] = []
+    grad_cam = activations.grad_cam
+
+    def logged(score, images, layer, *, relu_attributions):
+        calls.append((layer, relu_attributions))
+        return grad_cam(score, images, layer, relu_attributions=relu_attributions)
+
+    monkeypatch.setattr(activations, "grad_cam", logged)
+    network = small_network()
+    widget = explore.grad_cam(network)
+    assert set(calls) == {(network.model.features[3], True)}
+    widget.options["layer"].label = "features.1"
+    settled(widget).options["relu_attributions"].value = False
+    settled(widget)
+    assert calls[-2:] == [(network.model.features[1], True), (network.model.features[1], False)]
+    assert widget.message.value == ""
+
+
+@pytest.mark.parametrize("name", explore.COLLAGES)
+def test_a_collage_is_offered_with_the_classes_of_both_halves(name: str) -> None:
+    network = small_network()
+    widget = explore.grad_cam(network)
+    widget.photo.value = name
+    left, right = name.split(" | ")
+    image = pictures.collage(pictures.photo(left, 32), pictures.photo(right, 32))
+    best = network.predict(image)[0]
+    assert settled(widget).likely.options == tuple((f"{known} ({p:.0%})", known) for known, p in best)
+    assert "on the left half" in widget.picture.value
+    assert widget.message.value == ""
+
+
+def test_a_network_without_maps() -> None:
+    flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 2))
+    with pytest.raises(ValueError, match="layers that return activation maps"):
+        explore.grad_cam(networks.Network(flat, "ab", [0.5] * 3, [0.5] * 3, size=32))
 
 
 @MAKERS

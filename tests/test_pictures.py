@@ -282,3 +282,29 @@ def test_the_message_shows_how_the_range_is_left(value: float) -> None:
         pictures.check_images(torch.tensor([0.5, value]).view(1, 1, 1, 2))
     low, high = (float(number) for number in str(raised.value).rstrip(".").split("from ")[1].split(" to "))
     assert low < 0 or high > 1
+
+
+# ---- collages
+
+
+def test_a_collage_shows_the_middles_of_both() -> None:
+    columns = torch.arange(8.0).expand(1, 3, 2, 8) / 16
+    found = pictures.collage(columns, columns + 0.5)
+    torch.testing.assert_close(found[0, 0, 0] * 16, torch.tensor([2.0, 3, 4, 5, 10, 11, 12, 13]))
+    assert found.shape == (1, 3, 2, 8)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 7, 224])
+def test_a_collage_is_as_wide_as_its_images(width: int) -> None:
+    black, white = torch.zeros(2, 1, 3, width), torch.ones(2, 1, 3, width)
+    found = pictures.collage(black, white)
+    assert found.shape == (2, 1, 3, width)
+    assert not found[..., : width // 2].any()
+    assert found[..., width // 2 :].all()
+
+
+def test_a_collage_of_different_shapes() -> None:
+    with pytest.raises(ValueError, match=r"same shape, received \(1, 3, 4, 4\) and \(1, 3, 4, 5\)"):
+        pictures.collage(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 5))
+    with pytest.raises(ValueError, match=r"pixels in \[0, 1\]"):
+        pictures.collage(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 2.0))

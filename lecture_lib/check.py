@@ -160,8 +160,13 @@ def _state(network: nn.Module) -> tuple[int, list[bool], list[Any]]:
     """Hooks, modes, and what tells weights apart."""
     modules = list(network.modules())
     hooks = sum(len(getattr(module, kind)) for module in modules for kind in HOOKS)
-    weights = [(w.requires_grad, w.grad is None, float(w.detach().double().sum())) for w in network.parameters()]
+    weights = [(w.requires_grad, w.grad is None, _fingerprint(w.detach())) for w in network.parameters()]
     return hooks, [module.training for module in modules], weights
+
+
+def _fingerprint(values: Tensor) -> float:
+    """A number that another value, or two values in each other's places, would change."""
+    return float(values.double().flatten() @ torch.arange(1.0, values.numel() + 1, dtype=torch.float64))
 
 
 def _copy(arguments: Arguments) -> Arguments:

@@ -159,6 +159,14 @@ def trains(network, images, target):
     return result
 
 
+def shuffles_weights(network, images, target):
+    """Same values, same sum, other places."""
+    result = network.score(target)(images).clone()
+    weight = network.model[0].weight.data
+    weight.copy_(weight.flatten().flip(0).view_as(weight))
+    return result
+
+
 def leaves_gradients(network, images, target):
     network.requires_grad_()
     return network.score(target)(images).detach()
@@ -169,6 +177,7 @@ def leaves_gradients(network, images, target):
     [
         (leaves_hook, "leaves a hook on the network"),
         (changes_weights, "changes the network"),
+        (shuffles_weights, "changes the network"),
         (trains, "changes the network"),
         (leaves_gradients, "changes the network"),
         (lambda network, images, target: network.score(target)(images.mul_(1)), "numbers|right"),

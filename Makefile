@@ -18,13 +18,13 @@ LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/weights/
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
 CHAPTER    = $(or $(firstword $(wildcard notebooks/$(NB)*.ipynb)),$(error There is no chapter $(NB) in notebooks/))
-SLOWEST := tests/test_grading.py tests/test_grade_class.py tests/test_explore_browser.py tests/test_browser.py # first, so that no core waits at the end
+SLOWEST := tests/test_grading.py tests/test_explorer_browser.py tests/test_grade_class.py tests/test_explore_browser.py tests/test_browser.py # first, so that no core waits at the end
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 # tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates.
 LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
        --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test notebooks present slides weights check grade test-grading format lint constraints clean
+.PHONY: help setup lab test notebooks present slides explorer weights check grade test-grading format lint constraints clean
 .SECONDEXPANSION:
 
 help: ## this list
@@ -53,6 +53,11 @@ present: $(RUNTIME) ## chapter NB as live slides in JupyterLab
 
 slides: $(RUNTIME) ## every lecture as an HTML page in build/slides
 	@$(IN_VENV) python tools/slides.py notebooks/*.ipynb
+
+explorer: $(CHECKED) ## explain a picture of your own, on a page without code
+	@echo "== Starting the explorer (stop it with Ctrl-C); its address, should no browser open:"
+	@$(IN_VENV) export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter" JUPYTER_PATH="$(CURDIR)/tools/jupyter"; \
+	 exec voila notebooks/explorer.ipynb --port=$(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
 
 weights: $(RUNTIME) ## train the bird networks again, from nothing (about 20 minutes on 2 cores; goes on where it was broken off)
 	@$(IN_VENV) python -m lecture_lib.train

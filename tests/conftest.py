@@ -1,6 +1,5 @@
-"""Settings of the whole test run, and a course folder in which nbgrader grades."""
+"""A course folder in which nbgrader grades."""
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,19 +7,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hypothesis import settings
 from nbformat import NotebookNode
 
 from tools import build
 
 ROOT = Path(__file__).resolve().parent.parent
-
-# Kernels inherit these: nothing is downloaded, and no progress bar gets between the outputs that nbval compares.
-# One thread each, because threads that wait for one another on busy cores are many times slower than one alone.
-os.environ.update(HF_HUB_OFFLINE="1", TQDM_DISABLE="1")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-settings.register_profile("course", deadline=None, derandomize=True, database=None)
-settings.load_profile("course")
 
 
 @dataclass

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lecture_lib import attacks, curvature, networks
-from lecture_lib.gradients import gradient
+from lecture_lib import attacks, networks
 from tests.networks_for_tests import (
     BAD_IMAGES,
     BAD_SCORES,
@@ -28,10 +27,8 @@ from tests.networks_for_tests import (
     efficientnet,
     linear_score,
     photographs,
-    quadratic_score,
     random_images,
     random_weight,
-    sine_score,
     smooth_network,
     state_of,
     stateful_network,
@@ -484,43 +481,6 @@ def test_a_photograph_has_256_levels_already_and_whole_steps_survive() -> None:
 def test_quantize_errors() -> None:
     with pytest.raises(ValueError, match="at least 2 levels, received 1"):
         attacks.quantize(random_images(), levels=1)
-
-
-# ---- curvature
-
-
-def test_the_gradient_of_a_linear_score_does_not_change() -> None:
-    images = random_images(dtype=torch.float64)
-    found = curvature.curvature(linear_score(random_weight(images)), images, random_weight(images), [0.1, 1.0])
-    close(found.change, torch.zeros(2, 2).double(), atol=1e-12, rtol=0)
-    close(found.cosine, torch.ones(2, 2).double())
-
-
-def test_the_gradient_of_a_quadratic_score_changes_in_proportion() -> None:
-    images, weight = random_images(dtype=torch.float64), random_weight(GRAY)
-    images, lengths = images[..., :4, :5], [0.5, 0.1, 2.0]
-    direction = random_weight(GRAY, seed=5)
-    found = curvature.curvature(quadratic_score(weight), images, direction, lengths)
-    bend = (weight * direction / direction.norm()).norm()  # ‖H d‖
-    start = (weight * images).flatten(1).norm(dim=1)
-    close(found.change, torch.tensor(lengths).double()[:, None] * bend / start)
-    close(found.predicted, found.change)
-
-
-def test_where_the_curvature_itself_changes_the_prediction_fails_late() -> None:
-    images, weight = random_images(dtype=torch.float64), random_weight(random_images(dtype=torch.float64))
-    found = curvature.curvature(sine_score(weight), images, weight, [1e-3, 1e-2, 20.0])
-    close(found.predicted[1], found.change[1], rtol=0.02, atol=0)
-    assert bool((found.change[2] < 0.5 * found.predicted[2]).all())
-    g = gradient(sine_score(weight), images).flatten(1)
-    end = weight * (weight * (images + 20 * weight / weight.norm())).cos()
-    close(found.cosine[2], torch.cosine_similarity(end.flatten(1), g, dim=1))
-
-
-@pytest.mark.parametrize("lengths", [[], [0.0], [-1.0, 1.0]])
-def test_lengths_must_be_positive(lengths: list[float]) -> None:
-    with pytest.raises(ValueError, match="lengths above 0"):
-        curvature.curvature(linear_score(torch.ones(1)), random_images(), torch.ones(1, 3, 8, 8), lengths)
 
 
 # ---- errors

@@ -15,7 +15,7 @@ import pytest
 
 import lecture_lib
 
-METHODS = {"activations", "attacks", "compare", "curvature", "gradients", "maps", "measure", "regions"}  # from papers
+METHODS = {"activations", "attacks", "compare", "gradients", "maps", "measure", "regions"}  # from papers
 HELPERS = {"activations.record", "compare.layers", "gradients.evaluate"}  # ways to use a network: nothing to cite
 MODULES = [
     importlib.import_module(module.name)

@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from lecture_lib import measure, networks
+from lecture_lib.gradients import gradient
 from tests.networks_for_tests import (
     BAD_IMAGES,
     BAD_SCORES,
@@ -180,3 +181,39 @@ def test_a_constant_map_has_no_order() -> None:
 def test_maps_of_different_shapes() -> None:
     with pytest.raises(ValueError, match=r"same shape, received \(1, 4, 4\) and \(1, 5, 5\)"):
         measure.rank_correlation(torch.zeros(1, 4, 4), torch.zeros(1, 5, 5))
+
+
+# ---- curvature
+
+
+def test_the_gradient_of_a_linear_score_does_not_change() -> None:
+    images = random_images(dtype=torch.float64)
+    found = measure.curvature(linear_score(random_weight(images)), images, random_weight(images), [0.1, 1.0])
+    close(found.change, torch.zeros(2, 2).double(), atol=1e-12, rtol=0)
+    close(found.cosine, torch.ones(2, 2).double())
+
+
+def test_the_gradient_of_a_quadratic_score_changes_in_proportion() -> None:
+    images, lengths = random_images(dtype=torch.float64), [0.5, 0.1, 2.0]
+    weight, direction = random_weight(images), random_weight(images, seed=5)
+    found = measure.curvature(quadratic_score(weight), images, direction, lengths)
+    bend = (weight * direction / direction.norm()).norm()  # ‖H d‖
+    start = (weight * images).flatten(1).norm(dim=1)
+    close(found.change, torch.tensor(lengths).double()[:, None] * bend / start)
+    close(found.predicted, found.change)
+
+
+def test_where_the_curvature_itself_changes_the_prediction_fails_late() -> None:
+    images, weight = random_images(dtype=torch.float64), random_weight(random_images(dtype=torch.float64))
+    found = measure.curvature(sine_score(weight), images, weight, [1e-3, 1e-2, 20.0])
+    close(found.predicted[1], found.change[1], rtol=0.02, atol=0)
+    assert bool((found.change[2] < 0.5 * found.predicted[2]).all())
+    g = gradient(sine_score(weight), images).flatten(1)
+    end = weight * (weight * (images + 20 * weight / weight.norm())).cos()
+    close(found.cosine[2], torch.cosine_similarity(end.flatten(1), g, dim=1))
+
+
+@pytest.mark.parametrize("lengths", [[], [0.0], [-1.0, 1.0]])
+def test_lengths_must_be_positive(lengths: list[float]) -> None:
+    with pytest.raises(ValueError, match="lengths above 0"):
+        measure.curvature(linear_score(torch.ones(1)), random_images(), torch.ones(1, 3, 8, 8), lengths)

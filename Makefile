@@ -42,7 +42,7 @@ test: $(DEV) ## every check: format, lint, types, tests, all notebooks
 	@echo "== Format, lint, types"
 	@$(IN_VENV) ruff format --check && ruff check && mypy
 	@echo "== Tests, and every notebook run and compared with its stored output"
-	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -n 2 --dist loadscope --no-loadscope-reorder $(SLOWEST) notebooks solutions tests $(NBVAL)
+	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -n 2 --dist loadscope --no-loadscope-reorder $(SLOWEST) notebooks solutions $(filter-out $(SLOWEST),$(wildcard tests/test_*.py)) $(NBVAL)
 
 notebooks: $(LECTURES) $(EXERCISES) ## build what is older than its text in course/ or than lecture_lib/
 

@@ -6,6 +6,7 @@ CAM and Grad-CAM are the same weighted sum of activation maps, :math:`\sum_k w_k
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from math import isqrt
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -71,7 +72,11 @@ def record(module: nn.Module) -> Iterator[Recording]:
         raise TypeError(f"Expected a layer of the network (a torch module), received {type(module).__name__}.")
     recording = Recording()
 
+    thread = get_ident()
+
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        if get_ident() != thread:
+            return output  # a widget may use the same network at the same time
         if not isinstance(output, Tensor):
             raise TypeError(f"Expected a layer that returns one tensor, received {type(output).__name__}.")
         recording.outputs.append(output)

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 import timm
 import torch
@@ -694,3 +696,18 @@ def test_the_mean_gradient_is_what_the_gradient_function_finds() -> None:
     found = grad_cam(lambda images: score(layer(images)), IMAGES, layer)
     slope = gradients.gradient(score, IMAGES).mean(dim=(2, 3), keepdim=True)
     close(found, (slope * IMAGES).sum(dim=1))
+
+
+def test_what_another_thread_does_with_the_network_is_not_recorded() -> None:
+    network, images = smooth_network(), random_images(dtype=torch.float64)
+    layer = network.model[0]
+
+    def predict() -> None:
+        network.predict(images)
+
+    with activations.record(layer) as recording:
+        network(images)
+        thread = threading.Thread(target=predict)
+        thread.start()
+        thread.join()
+    assert len(recording.outputs) == 1

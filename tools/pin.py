@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sysconfig
 from importlib.metadata import distributions
 
 HEADER = """\
@@ -21,7 +22,8 @@ def canonical(name: str) -> str:
 
 def installed() -> dict[str, str]:
     """Return name → public version (without a local part like +cpu) of what is installed here."""
-    found = {canonical(dist.name): dist.version.split("+")[0] for dist in distributions()}
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}  # not what setuptools carries inside
+    found = {canonical(dist.name): dist.version.split("+")[0] for dist in distributions(path=sorted(folders))}
     return {name: version for name, version in sorted(found.items()) if name not in NOT_PINNED}
 
 

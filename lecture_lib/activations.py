@@ -70,11 +70,10 @@ def record(module: nn.Module) -> Iterator[Recording]:
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"Expected a layer of the network (a torch module), received {type(module).__name__}.")
-    recording = Recording()
-
-    thread = get_ident()
+    recording, thread = Recording(), get_ident()
 
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        """Store what the layer returned; give the next layer a copy."""
         if get_ident() != thread:
             return output  # a widget may use the same network at the same time
         if not isinstance(output, Tensor):
@@ -175,6 +174,7 @@ def _pooled_activations(network: Network, images: Tensor) -> tuple[Tensor, nn.Li
     last: dict[str, Any] = {}
 
     def keep_the_last(module: nn.Module, inputs: Any, returned: Any) -> None:
+        """Overwrite what an earlier layer left: in the end, the last maps and the last linear layer remain."""
         if isinstance(module, nn.Linear):
             last.update(classifier=module, pooled=inputs[0], logits=returned)
         elif isinstance(returned, Tensor) and returned.ndim == 4 and returned[0, 0].numel() > 1:

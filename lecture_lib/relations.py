@@ -94,6 +94,7 @@ def _scaled_to_one(measure: Callable[[Tensor], Tensor]) -> Relation:
     """The right answer times a constant such that a measure of it, overall or per image, is 1."""
 
     def relation(one: Tensor, other: Tensor) -> bool:
+        """Whether it holds for a student's value and the right one."""
         if one.numel() < 2:
             return False
         whole = _is_multiple(one, other) and _is_one(measure(one))
@@ -110,6 +111,7 @@ def _is_stretched(one: Tensor, other: Tensor) -> bool:
     """Min-max scaling, overall or per image."""
 
     def stretched(part: Tensor, right: Tensor) -> bool:
+        """Whether a part is the right one, scaled from 0 to 1."""
         width = right.max() - right.min()
         return bool(width > 0) and close(part, (right - right.min()) / width)
 
@@ -134,6 +136,7 @@ def _has_mixed(axis: int) -> Relation:
     """The entries of one axis are there, in another order."""
 
     def relation(one: Tensor, other: Tensor) -> bool:
+        """Whether it holds for a student's value and the right one."""
         if one.shape != other.shape or other.ndim <= axis or not 1 < other.shape[axis] <= 5:
             return False
         orders = permutations(range(other.shape[axis]))
@@ -146,6 +149,7 @@ def _is_same_along(axis: int) -> Relation:
     """Every entry of one axis is the same mean, sum, or single entry of the right answer."""
 
     def relation(one: Tensor, other: Tensor) -> bool:
+        """Whether it holds for a student's value and the right one."""
         if one.shape != other.shape or other.ndim <= axis or other.shape[axis] < 2:
             return False
         entries = [*other.split(1, axis), other.mean(axis, keepdim=True), other.sum(axis, keepdim=True)]

@@ -207,6 +207,7 @@ def _from_parts(
     kept: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+        """Store what the layer returned; where ``copy`` is off, a ReLU in place changes it afterwards."""
         kept.append(output)
         return output.clone() if copy else output
 

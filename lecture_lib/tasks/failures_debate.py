@@ -354,6 +354,7 @@ def _signed(predicted: float, measured: float) -> Callable[[Score, Tensor, Tenso
     """The right two numbers, each times a factor."""
 
     def changed(score: Score, images: Tensor, removed: Tensor) -> Pair:
+        """The wrong answer."""
         one, other = _removal_check(score, images, removed)
         return predicted * one, measured * other
 

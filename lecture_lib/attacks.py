@@ -238,8 +238,8 @@ def misclassified(network: Network, label: str | int) -> Criterion:
     ----------
     Lecture notes, section 3.
     """
-    index = network.index(label)
-    return lambda images: network(images).argmax(dim=1) != index
+    still = classified_as(network, label)
+    return lambda images: ~still(images)
 
 
 def classified_as(network: Network, target: str | int) -> Criterion:

@@ -28,6 +28,7 @@ c.OverwriteCells.add_missing_cells = True
 # Seconds per cell. nbgrader gives 0 points to a cell that writes to stderr, so progress bars and
 # harmless warnings are switched off in the kernels that grade (and only there).
 c.Execute.timeout = 120
+c.Execute.iopub_timeout = 30  # a busy machine may be that late with the outputs of a cell
 c.Execute.extra_arguments = [
     "--HistoryManager.hist_file=:memory:",
     "--IPKernelApp.exec_lines=import os, warnings; os.environ['TQDM_DISABLE'] = '1'; warnings.simplefilter('ignore')",

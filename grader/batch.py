@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -65,8 +66,8 @@ class Batch:
         Parameters
         ----------
         job : dict
-            ``exercise``, ``student``, ``output`` folder, ``database``, the ``notebook``, and the ``digest`` of all
-            that the marks depend on.
+            ``exercise``, ``student``, ``output`` folder, ``database``, the ``notebook``, what nbgrader's ``exchange``
+            lays beside it, and the ``digest`` of all that the marks depend on.
         """
         with self._claim(job) as state:
             done = json.loads(state.read_text()) if state.exists() else {}
@@ -94,8 +95,10 @@ class Batch:
 
     def _write_submission(self, job: dict[str, Any]) -> None:
         folder = Path(job["output"]) / "submitted" / job["student"] / job["exercise"]
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / f"{job['exercise']}.ipynb", json.dumps(job["notebook"]))
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, text in {f"{job['exercise']}.ipynb": json.dumps(job["notebook"]), **job["exchange"]}.items():
+            _replace(folder / name, text)
 
     def _autograde(self, job: dict[str, Any]) -> None:
         """Let nbgrader grade."""
@@ -128,7 +131,7 @@ class Batch:
         with StudentKernel(notebook, kernels, self.settings["seconds"]) as kernel:
             kernel.run(self._cells(code, exercise))
             connect, began = kernel.serve(), time.monotonic()
-            self.judges[exercise].grade(filter(is_test, code), connect, self.settings["seconds"])
+            self.judges[exercise].grade(filter(is_test, code), connect, kernel.allow)
             self.own = kernel.used + time.monotonic() - began
         self.peak = kernel.peak
         return notebook

@@ -4,19 +4,23 @@ A student is a folder, a zip file, or the name of a notebook that lies in the fo
 disk, no link is followed, and nothing larger than a limit is read.
 """
 
+import contextlib
 import json
 import os
 import re
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 LARGEST = 20 * 2**20  # bytes of a notebook
 MOST_FILES = 2000  # of one student
 DEEPEST = 8  # folders in folders
+TIME, SECRET = "timestamp.txt", "submission_secret.txt"  # nbgrader's exchange lays them beside a notebook
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f %Z"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Found:
     time: float
     content: dict[str, Any] | None  # the notebook
     problem: str = ""
+    exchange: dict[str, str] = field(default_factory=dict)  # the contents of TIME and SECRET
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Submission:
     exercise: str
     content: dict[str, Any]
     notes: tuple[str, ...] = ()
+    exchange: dict[str, str] = field(default_factory=dict)  # the contents of TIME and SECRET
 
 
 def collect(folder: Path, grade_ids: dict[str, set[str]]) -> tuple[list[Submission], list[Found]]:
@@ -109,7 +115,7 @@ def _choose(exercise: str, student: str, files: list[Found]) -> Submission:
         notes.append(f"the notebook is called {Path(best.name).name}")
     if len(files) > 1:
         notes.append(f"{len(files)} notebooks for this exercise; graded: {best.name}")
-    return Submission(student, exercise, best.content or {}, tuple(notes))
+    return Submission(student, exercise, best.content or {}, tuple(notes), best.exchange)
 
 
 def _all_files(folder: Path, grade_ids: Iterable[str]) -> Iterator[Found]:
@@ -146,7 +152,8 @@ def _in_folder(folder: Path) -> Iterator[Found]:
             seen += 1
             if name.endswith(".ipynb"):
                 before += 1
-                yield _read(folder.name, str(inside / name), Path(here, name))
+                found = _read(folder.name, str(inside / name), Path(here, name))
+                yield replace(found, exchange=_exchange(Path(here)))
         if seen > MOST_FILES:
             yield Found(folder.name, folder.name, 0, None, f"more than {MOST_FILES} files")
             return
@@ -157,7 +164,7 @@ def _in_folder(folder: Path) -> Iterator[Found]:
 def _read(student: str, name: str, path: Path) -> Found:
     """Read a notebook; a link (or a pipe, a device …) is not followed."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = _open(path)
     except OSError:
         reason = "it is a link: links are not followed" if path.is_symlink() else "it cannot be opened"
         return Found(student, name, 0, None, reason)
@@ -166,6 +173,24 @@ def _read(student: str, name: str, path: Path) -> Found:
         if not stat.S_ISREG(status.st_mode):
             return Found(student, name, 0, None, "it is no file")
         return _parse(student, name, status.st_mtime, status.st_size, file.read(LARGEST + 1))
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _exchange(folder: Path) -> dict[str, str]:
+    """When nbgrader says that a notebook was submitted, and the secret under which it finds its feedback."""
+    found = {}
+    for name in (TIME, SECRET):
+        with contextlib.suppress(OSError, ValueError), open(_open(folder / name), "rb") as file:
+            text = file.read(301).decode("ascii").strip()
+            if name == TIME:
+                datetime.strptime(text, TIME_FORMAT)
+            elif not re.fullmatch(r"\w{1,300}", text):
+                continue
+            found[name] = text
+    return found
 
 
 def _in_zip(path: Path) -> Iterator[Found]:

@@ -8,7 +8,6 @@ The reference solutions go the same way, so that an exercise whose tests cannot 
 import contextlib
 import io
 import socket
-import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grader import inside, wire
+from grader.allowance import Allowance
 from grader.names import bound, is_test, mark, needed, used
 
 HIDDEN = " (hidden test)"  # in the name of an error: keep it from students
@@ -85,7 +85,10 @@ class Judge:
             exec(compile(cell.source, "<cell>", "exec"), self.shared)
 
     def grade(
-        self, cells: Iterable[NotebookNode], connect: Callable[[], socket.socket | None], seconds: float
+        self,
+        cells: Iterable[NotebookNode],
+        connect: Callable[[], socket.socket | None],
+        allow: Callable[[], Allowance],
     ) -> None:
         """Run the tests in the instructor's order, and store their outputs in the cells of a submission.
 
@@ -95,14 +98,14 @@ class Judge:
             The submission's tests.
         connect : function
             Opens a connection to the student's process, if it still runs.
-        seconds : float
-            Time limit of each test.
+        allow : function
+            The time for one test, from now on.
         """
         namespace, before = dict(self.shared), list[NotebookNode]()
         results = {mark(cell)["grade_id"]: cell for cell in cells}
         for cell in self.cells:
             if is_test(cell):
-                with _Line(connect(), time.monotonic() + seconds) as line:
+                with _Line(connect(), allow()) as line:
                     results[mark(cell)["grade_id"]].outputs = self._test(cell.source, before, namespace, line)
                 before = []
             elif cell in self.per_submission:
@@ -143,8 +146,8 @@ class Judge:
 class _Line:
     """A connection to the student's process for one test; without one, every question fails."""
 
-    def __init__(self, connection: socket.socket | None, deadline: float) -> None:
-        self.connection, self.deadline = connection, deadline
+    def __init__(self, connection: socket.socket | None, allowance: Allowance) -> None:
+        self.connection, self.allowance = connection, allowance
 
     def __enter__(self) -> "_Line":
         """Nothing to do."""
@@ -171,9 +174,8 @@ class _Line:
             raise RuntimeError("there is no Python process left that could run your function")
         try:
             message = cloudpickle.dumps(request)
-            self.connection.settimeout(max(self.deadline - time.monotonic(), 0.001))
-            wire.send(self.connection, message)
-            reply = wire.decode(wire.receive(self.connection, self.deadline))
+            wire.send(self.connection, message, self.allowance.is_over)
+            reply = wire.decode(wire.receive(self.connection, self.allowance.is_over))
             if not isinstance(reply, dict):
                 raise wire.WireError("not a reply")
             return reply

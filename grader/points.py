@@ -71,6 +71,7 @@ def _run(notebook: NotebookNode, cells: list[NotebookNode], folder: Path) -> str
         timeout=SECONDS,
         kernel_name="python3",
         allow_errors=True,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # or it warns of how it is connected, between the tables
         resources={"metadata": {"path": str(folder)}},
     )
     try:

@@ -137,8 +137,13 @@ def _jobs(
             reason = f"it cannot be cleaned ({type(error).__name__})"
             failed.append(collect.Found(submission.student, exercise, 0, None, reason))
             continue
-        digest = hashlib.sha256((json.dumps(notebook, sort_keys=True) + same).encode()).hexdigest()
-        job = {"exercise": exercise, "student": student, "notebook": notebook, "digest": digest}
+        job: dict[str, Any] = {
+            "exercise": exercise,
+            "student": student,
+            "notebook": notebook,
+            "exchange": submission.exchange,
+        }
+        job["digest"] = hashlib.sha256((json.dumps(job, sort_keys=True) + same).encode()).hexdigest()
         jobs.append({**job, "output": str(options.output), "database": options.database})
         notes[exercise, student] = [*submission.notes, *put_right]
     return jobs, notes
@@ -155,7 +160,7 @@ def _check_references(options: Options, sources: dict[str, NotebookNode], pool: 
     """Grade the reference solutions like submissions, in a gradebook of their own."""
     output = options.output / "reference"
     database = f"sqlite:///{output}/gradebook.db"
-    always = {"student": "reference", "digest": str(time.time_ns())}
+    always = {"student": "reference", "digest": str(time.time_ns()), "exchange": {}}
     common: dict[str, Any] = {**always, "output": str(output), "database": database}
     jobs: list[dict[str, Any]] = [
         {**common, "exercise": name, "notebook": _without_outputs(source)} for name, source in sources.items()
@@ -203,8 +208,8 @@ class Pool:
         self.options = options
         self.workers: list[tuple[BaseProcess, Connection] | None] = [None] * options.workers
         self.busy = 0.0  # seconds of all processes together
-        # Cells, again after each restart, and the tests; far more than any submission needs that ends at all.
-        self.patience = 30 * options.seconds + 300
+        # By the clock: cells, again after each restart, and the tests; far more than any submission needs that ends.
+        self.patience = 60 * options.seconds + 300
 
     def run(self, jobs: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
         """The result of every job, in order."""

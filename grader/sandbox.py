@@ -32,6 +32,7 @@ SYSTEM = ("/lib", "/lib32", "/lib64", "/bin", "/sbin")
 SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime", "/sys/devices/system/cpu")
 # Nothing in the answers may depend on the machine; threads that wait for one another on busy cores are slow.
 ENVIRONMENT = {
+    "CUDA_VISIBLE_DEVICES": "",
     "HF_HUB_OFFLINE": "1",
     "LANG": "C.UTF-8",
     "MKL_NUM_THREADS": "1",

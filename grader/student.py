@@ -21,8 +21,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from grader.allowance import Allowance, computed_by, family
+
 KEPT = 2**20  # bytes of output of one cell that are stored
 FLOOD = 32 * KEPT  # more than this ends the kernel
+LOOK = 2  # seconds between two looks at whether a cell's time is up
 RESTARTS = 3
 CROWD = 24  # processes
 ARGUMENTS = [
@@ -32,10 +35,15 @@ ARGUMENTS = [
 
 
 class _Client(NotebookClient):
-    """Keeps little of a cell's output, and ends a kernel that floods it."""
+    """Keeps little of a cell's output, ends a kernel that floods it, and is patient where the machine is slow."""
 
     received = 0
     kill: Callable[[], None]
+    is_over: Callable[[], bool]
+
+    async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> dict[str, Any] | None:
+        """Called every few seconds while a cell runs: interrupt it when its time is up."""
+        return await super()._async_handle_timeout(timeout, cell) if self.is_over() else None
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Count what arrives; drop what is too much."""
@@ -70,13 +78,11 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         """Look twice a second."""
         while not self.over.wait(0.5):
-            with contextlib.suppress(psutil.Error):
-                first = psutil.Process(self.process)
-                family = [first, *first.children(recursive=True)]
-                size = sum(map(_resident, family)) / 2**20
-                self.peak = max(self.peak, size)
-                if len(family) > CROWD or size > 2 * self.memory:
-                    self.kill()
+            processes = family(self.process)
+            size = sum(map(_resident, processes)) / 2**20
+            self.peak = max(self.peak, size)
+            if len(processes) > CROWD or size > 2 * self.memory:
+                self.kill()
 
 
 def _kill(group: int) -> None:
@@ -100,17 +106,18 @@ class StudentKernel:
     kernels : Path
         Folder with the kernelspec "student".
     seconds : int
-        Time limit of a cell; all cells together have four times as long.
+        Limit of a cell, and of a test; all cells together have four times as long.
     """
 
     def __init__(self, notebook: NotebookNode, kernels: Path, seconds: int) -> None:
         self.notebook, self.kernels, self.seconds = notebook, kernels, seconds
-        self.deadline = time.monotonic() + 4 * seconds
         self.used, self.peak = 0.0, 0.0  # seconds in cells; MB of memory
+        self.before = 0.0  # seconds that kernels computed which have ended
         self.client: _Client | None = None
         self.provisioner: Any = None
         self.restarts = 0
         self.done: list[NotebookNode] = []  # what has to run again after a restart
+        self.whole = Allowance(self._computed, 4 * seconds)
 
     def __enter__(self) -> "StudentKernel":
         """Start the kernel."""
@@ -126,7 +133,7 @@ class StudentKernel:
     def run(self, cells: list[NotebookNode]) -> None:
         """Run cells in order. One that ends the kernel is left out, and the others run again in a new one."""
         for cell in cells:
-            if self.client is None or time.monotonic() > self.deadline:
+            if self.client is None or self.whole.is_over():
                 cell.outputs = [_error("NotRun", "This cell was not run: the cells before it took too long.")]
                 continue
             began = time.monotonic()
@@ -157,6 +164,13 @@ class StudentKernel:
 
         return connect
 
+    def allow(self) -> Allowance:
+        """The time for a cell or a test, from now on."""
+        return Allowance(self._computed, self.seconds)
+
+    def _computed(self) -> float:
+        return self.before + (computed_by(family(self.provisioner.pid)) if self.client else 0.0)
+
     def _start(self) -> None:
         self.context = context = zmq.asyncio.Context()
         # The grading process holds at most these messages: 1000 of any size would be the default.
@@ -172,6 +186,9 @@ class StudentKernel:
             error_on_timeout=_error("TimeoutError", f"This cell ran longer than {self.seconds} s."),
             raise_on_iopub_timeout=True,
             record_timing=False,
+            timeout=LOOK,
+            iopub_timeout=15,  # a busy machine may be that late
+            startup_timeout=300,
             extra_arguments=ARGUMENTS,
             shutdown_kernel="immediate",
         )
@@ -186,6 +203,7 @@ class StudentKernel:
     def _stop(self) -> None:
         if self.client is not None:
             self.watch.over.set()
+            self.before = self._computed()
             self.peak = max(self.peak, self.watch.peak)
             self.client._cleanup_kernel()
             self.context.destroy(linger=0)
@@ -207,7 +225,8 @@ class StudentKernel:
         """Run a cell; return why it ended the kernel, if it did."""
         assert self.client is not None
         self.client.received = 0
-        self.client.timeout = max(1, int(min(self.seconds, self.deadline - time.monotonic())))
+        allowance = self.allow()
+        self.client.is_over = lambda: allowance.is_over() or self.whole.is_over()
         try:
             self.client.execute_cell(cell, self.notebook.cells.index(cell) if cell in self.notebook.cells else 0)
         except DeadKernelError:

@@ -4,14 +4,18 @@ What comes from a student is JSON plus tensors in safetensors' format: reading i
 but numbers, strings, tensors, lists, tuples and dictionaries of them. Anything else arrives as a `Foreign`.
 """
 
+import contextlib
 import json
 import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any
 
 LONGEST = 128 * 2**20  # bytes of one message
+PAUSE = 0.2  # seconds between two looks at whether the time is up
 DEEPEST = 20  # lists in lists
 
 
@@ -23,13 +27,26 @@ class Foreign:
     """Stands for a value that cannot be sent. Its class carries the name of the value's class."""
 
 
-def send(connection: socket.socket, message: bytes) -> None:
-    """Send one message, its length first."""
-    connection.sendall(struct.pack("!Q", len(message)) + message)
+def _never() -> bool:
+    return False
 
 
-def receive(connection: socket.socket, deadline: float = float("inf")) -> bytes:
-    """Wait for one message until a time of `time.monotonic`.
+def send(connection: socket.socket, message: bytes, is_over: Callable[[], bool] = _never) -> None:
+    """Send one message, its length first; errors as in `receive`."""
+    rest = memoryview(struct.pack("!Q", len(message)) + message)
+    while rest:
+        rest = rest[_patiently(connection, is_over, connection.send, rest) :]
+
+
+def receive(connection: socket.socket, is_over: Callable[[], bool] = _never) -> bytes:
+    """Wait for one message.
+
+    Parameters
+    ----------
+    connection : socket
+        Where it comes from.
+    is_over : function
+        Whether the time is up.
 
     Raises
     ------
@@ -38,18 +55,32 @@ def receive(connection: socket.socket, deadline: float = float("inf")) -> bytes:
     TimeoutError
         If the time is up.
     """
-    (length,) = struct.unpack("!Q", _exactly(connection, 8, deadline))
+    (length,) = struct.unpack("!Q", _exactly(connection, 8, is_over))
     if length > LONGEST:
         raise WireError(f"a value of {length} bytes is too large")
-    return _exactly(connection, length, deadline)
+    return _exactly(connection, length, is_over)
 
 
-def _exactly(connection: socket.socket, length: int, deadline: float) -> bytes:
-    parts = bytearray()
+def _patiently(
+    connection: socket.socket, is_over: Callable[[], bool], action: Callable[[Any], Any], argument: Any
+) -> Any:
+    """Do something with a connection as soon as it is ready."""
+    connection.settimeout(PAUSE)
+    while True:
+        with contextlib.suppress(TimeoutError):
+            return action(argument)
+        if is_over():
+            raise TimeoutError
+
+
+def _exactly(connection: socket.socket, length: int, is_over: Callable[[], bool]) -> bytes:
+    parts, looked = bytearray(), time.monotonic()
     while len(parts) < length:
-        if deadline < float("inf"):
-            connection.settimeout(max(deadline - time.monotonic(), 0.001))
-        part = connection.recv(min(length - len(parts), 2**20))
+        if time.monotonic() > looked + PAUSE:  # it may come drop by drop
+            looked = time.monotonic()
+            if is_over():
+                raise TimeoutError
+        part = _patiently(connection, is_over, connection.recv, min(length - len(parts), 2**20))
         if not part:
             raise WireError("the process has ended")
         parts += part
@@ -100,8 +131,15 @@ def _tree(value: Any, tensors: dict[str, Any], depth: int) -> Any:
         return [kind.__name__, [_tree(part, tensors, depth + 1) for part in value]]
     if kind is dict and depth < DEEPEST and all(type(key) is str for key in value):
         return ["dict", {key: _tree(part, tensors, depth + 1) for key, part in value.items()}]
+    if isinstance(value, Real) and kind is not int:  # NumPy's numbers
+        return int(value) if isinstance(value, Integral) else float(value)
     torch = sys.modules.get("torch")
-    if torch and kind is torch.Tensor and value.layout is torch.strided and value.nbytes < LONGEST // 2:
+    if (
+        torch
+        and kind in (torch.Tensor, torch.nn.Parameter)
+        and value.layout is torch.strided
+        and value.nbytes < LONGEST // 2
+    ):
         tensors[str(len(tensors))] = value.detach().cpu().contiguous().clone()
         return ["tensor", str(len(tensors) - 1)]
     return ["foreign", kind.__name__[:100]]

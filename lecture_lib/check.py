@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -198,9 +199,10 @@ def _tensors(value: Any, name: str = "the reference") -> list[Tensor]:
     parts = list(value) if isinstance(value, (tuple, list)) else [value]
     if any(part is None for part in parts):
         raise NotYet(f"{name} returns None: did you forget `return`?")
-    if not all(type(part) is Tensor or isinstance(part, (float, int)) for part in parts):
-        raise NotYet(f"{name} should return torch tensors, but it returns {type(parts[0]).__name__}.")
-    return [torch.as_tensor(part).detach().double() for part in parts]
+    foreign = [part for part in parts if type(part) not in (Tensor, nn.Parameter) and not isinstance(part, Real)]
+    if foreign:
+        raise NotYet(f"{name} should return torch tensors, but it returns {type(foreign[0]).__name__}.")
+    return [torch.as_tensor(part, dtype=torch.float64).detach() for part in parts]
 
 
 def _agree(one: Values, other: Values) -> bool:

@@ -5,14 +5,16 @@ import pkgutil
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lecture_lib import tasks as all_tasks
 from lecture_lib.check import Mistake, NotYet, Task, check
 
 MODULES = [
-    importlib.import_module(f"lecture_lib.tasks.{module.name}") for module in pkgutil.iter_modules(all_tasks.__path__)
+    importlib.import_module(f"lecture_lib.tasks.{module.name}")
+    for module in pkgutil.iter_modules(all_tasks.__path__)
+    if not module.name.startswith("_")
 ]
 TASKS = [
     pytest.param(task, id=f"{module.__name__.split('.')[-1]}-{task.name}")
@@ -60,6 +62,51 @@ def test_random_answers_of_the_right_shape_never_pass(task):
 
     with pytest.raises(NotYet):
         check(task, random_answer)
+
+
+# What can be done to a right answer; the second argument is a random number.
+CHANGES = {
+    "scale": lambda x, a: a * x,
+    "shift": lambda x, a: x + a,
+    "noise": lambda x, a: x + a * torch.rand_like(x),
+    "power": lambda x, a: x.sign() * x.abs() ** (2**a),
+    "clip": lambda x, a: x.clamp(max=a * x.max()),
+    "blank": lambda x, a: torch.where(torch.rand_like(x) < abs(a), 0, x),
+    "round": lambda x, a: (x * 10**a).round() / 10**a,
+    "mean": lambda x, a: x.mean().expand_as(x),
+    "reverse": lambda x, a: x.flatten().flip(0).view_as(x),
+    "move": lambda x, a: x.flatten().roll(int(a)).view_as(x),
+    "sort": lambda x, a: x.flatten().sort()[0].view_as(x),
+}
+
+
+@settings(max_examples=150)
+@given(
+    task=st.sampled_from([task for module in MODULES for task in module.TASKS]),
+    changes=st.lists(st.tuples(st.sampled_from(sorted(CHANGES)), st.floats(-3, 3)), min_size=1, max_size=3),
+    seed=st.integers(0, 1000),
+)
+def test_whatever_is_done_to_a_right_answer_only_what_leaves_it_right_passes(task, changes, seed):
+    errors = []  # relative to the largest number, of all that the check has asked for
+
+    def changed(part):
+        right = wrong = torch.as_tensor(part, dtype=torch.float64).detach()
+        for name, number in changes:
+            wrong = CHANGES[name](wrong, number)
+        error = (wrong - right).abs().max() / right.abs().max().clamp_min(1e-300)
+        errors.append(float(error.nan_to_num(nan=torch.inf)))
+        return wrong
+
+    def answer(*arguments):
+        returned = task.reference(*arguments)
+        return tuple(map(changed, returned)) if isinstance(returned, (tuple, list)) else changed(returned)
+
+    try:
+        check(task, answer, seed=seed)
+    except NotYet:
+        assert max(errors) >= 1e-6
+    else:
+        assert max(errors) < 1e-3
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -8,13 +8,19 @@ import signal
 import socket
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange.default import ExchangeReleaseFeedback
+from nbgrader.utils import notebook_hash
 
 pytest.importorskip("fcntl")
 from grader import __main__, sandbox
+from grader.batch import configuration
 from tests import class_for_tests as invented
 
 pytestmark = pytest.mark.grading
@@ -33,7 +39,7 @@ SLOW = {
     "memory-bomb",
     "fills-the-disk",
 }
-LIMITS = ["--seconds", "6", "--memory", "1024"]
+LIMITS = ["--seconds", "3", "--memory", "1024"]
 
 
 def skip_without_sandbox():
@@ -103,6 +109,9 @@ def fill(folder: Path, course: Path, port: int) -> dict[str, dict[str, float]]:
     add("answers-doubled", FULL, double_cells)
     add("odd-metadata", FULL, odd_metadata)
     add("helper", FULL, helper_in_new_cell)
+    add("by-the-exchange", FULL, name="plain/plain.ipynb")
+    (folder / "by-the-exchange" / "plain" / "timestamp.txt").write_text("2024-05-06 07:08:09.123456 UTC")
+    (folder / "by-the-exchange" / "plain" / "submission_secret.txt").write_text("5ec3e7")
     invented.hand_in(folder / "empty" / "plain.ipynb", invented.untouched(course, "plain"))
     invented.hand_in(folder / "zipped.zip", right)
     invented.hand_in(folder / "single_plain.ipynb", right)
@@ -190,6 +199,27 @@ def test_a_failing_hidden_test_is_told_without_its_text(course, graded):
     assert "A further test, with other inputs, fails." in page
     teacher = (course / "grading/autograded/partly/plain/plain.ipynb").read_text()
     assert "SECRET_OF_THE_TEST" in teacher
+
+
+def test_feedback_can_be_released_through_nbgraders_exchange(graded, course, tmp_path):
+    config = configuration(course, course / "grading", f"sqlite:///{course}/grading/gradebook.db")
+    config.Exchange.root = str(tmp_path / "exchange")
+    (tmp_path / "exchange").mkdir(mode=0o777)
+    (tmp_path / "exchange").chmod(0o777)
+    folders = CourseDirectory(config=config)
+    folders.assignment_id, folders.student_id = "plain", "by-the-exchange"
+    ExchangeReleaseFeedback(coursedir=folders, config=config).start()
+    page = (
+        tmp_path
+        / "exchange"
+        / "saliency"
+        / "feedback"
+        / f"{notebook_hash(secret='5ec3e7', notebook_id='plain')}.html"
+    )
+    assert "double-test" in page.read_text()
+    with Gradebook(config.CourseDirectory.db_url) as gradebook:
+        submitted = gradebook.find_submission("plain", "by-the-exchange")
+        assert submitted.timestamp == datetime(2024, 5, 6, 7, 8, 9, 123456)
 
 
 def test_the_report_says_what_could_not_be_graded_and_what_was_put_right(graded, course):

@@ -31,7 +31,7 @@ MISTAKES = 5
 OPTIONS = ["--workers", "2", "--seconds", "40", "--memory", "3072"]
 
 
-def tests_of(course: Path, exercise: str) -> dict[str, float]:
+def full_marks(course: Path, exercise: str) -> dict[str, float]:
     """Points of every test."""
     marks = [c.metadata.get("nbgrader", {}) for c in invented.solution(course, exercise).cells]
     return {m["grade_id"]: float(m["points"]) for m in marks if m.get("grade") and not m["solution"]}
@@ -57,7 +57,7 @@ def ordinary(folder: Path, course: Path) -> dict[str, dict[str, float]]:
     """Right, wrong in the catalogued ways, clumsy; and what cannot be read."""
     expected = {}
     for exercise in EXERCISES:
-        right, full = invented.solution(course, exercise), tests_of(course, exercise)
+        right, full = invented.solution(course, exercise), full_marks(course, exercise)
         number = exercise[:2]
 
         def add(student, points, *changes, name=f"{exercise}.ipynb", right=right, number=number):
@@ -101,7 +101,7 @@ def catalogued(exercise: str, place: int) -> list[invented.Change]:
 
 
 def attackers(folder: Path, course: Path) -> dict[str, dict[str, float]]:
-    right, full = invented.solution(course, ATTACKED), tests_of(course, ATTACKED)
+    right, full = invented.solution(course, ATTACKED), full_marks(course, ATTACKED)
     expected = {}
     patterns = [f"{course}/**/*", f"{folder}/**/*", f"{invented.ROOT}/solutions/**/*"]
     for name, source in invented.ATTACKS.items():

@@ -12,10 +12,12 @@ import zipfile
 
 import cloudpickle
 import nbformat
+import numpy as np
 import pytest
 import torch
 
 from grader import clean, collect, inside, names, points, wire
+from grader.allowance import Allowance
 from grader.judge import HIDDEN, Judge, Remote
 from lecture_lib.check import NotYet
 from lecture_lib.tasks.vanilla_saliency import small_network
@@ -89,6 +91,26 @@ def test_nothing_leaves_a_zip_file_and_no_link_is_followed(tmp_path, right):
     assert failed["inner"] in ("it is a link: links are not followed", "it is no file")
     assert "linked" in failed
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret.ipynb", "submissions"]
+
+
+@pytest.mark.parametrize(
+    ("time", "secret", "kept"),
+    [
+        ("2024-05-06 07:08:09.123456 UTC\n", "5ec3e7", {"timestamp.txt", "submission_secret.txt"}),
+        ("yesterday", "5ec3e7", {"submission_secret.txt"}),
+        ("2024-05-06 07:08:09.123456 UTC", "../../5ec3e7", {"timestamp.txt"}),
+        ("2024-13-32 07:08:09.123456 UTC", "5" * 1000 + "ü", set()),
+    ],
+)
+def test_of_what_the_exchange_lays_beside_a_notebook_only_a_time_and_a_secret_are_kept(
+    tmp_path, right, time, secret, kept
+):
+    invented.hand_in(tmp_path / "anna" / "plain" / "plain.ipynb", right)
+    (tmp_path / "anna" / "plain" / "timestamp.txt").write_text(time)
+    (tmp_path / "anna" / "plain" / "submission_secret.txt").write_text(secret)
+    (submission,), failed = collect.collect(tmp_path, IDS)
+    assert failed == []
+    assert submission.exchange.keys() == kept
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path):
@@ -238,6 +260,19 @@ def test_tensors_arrive_as_they_were(kind):
     assert other.item() == 2.5
 
 
+@pytest.mark.parametrize(("value", "arrives"), [(np.float32(0.5), 0.5), (np.float64(0.1), 0.1), (np.int64(3), 3)])
+def test_numbers_of_numpy_arrive_as_plain_ones(value, arrives):
+    arrived = wire.decode(wire.encode(value))
+    assert arrived == arrives
+    assert type(arrived) is type(arrives)
+
+
+def test_a_parameter_arrives_as_a_tensor():
+    arrived = wire.decode(wire.encode([torch.nn.Parameter(torch.ones(2))]))
+    assert type(arrived[0]) is torch.Tensor
+    assert arrived[0].tolist() == [1, 1]
+
+
 class EqualToAll:
     def __eq__(self, other):
         return True
@@ -286,8 +321,15 @@ def test_a_message_that_comes_drop_by_drop_ends_with_the_time():
     thread = threading.Thread(target=drip)
     thread.start()
     with pytest.raises(TimeoutError):
-        wire.receive(ours, time.monotonic() + 0.3)
+        wire.receive(ours, Allowance(time.monotonic, 0.3).is_over)
     thread.join()
+
+
+def test_a_message_that_nobody_takes_ends_with_the_time():
+    ours, theirs = socket.socketpair()
+    with pytest.raises(TimeoutError):
+        wire.send(ours, bytes(2**24), Allowance(time.monotonic, 0.3).is_over)
+    theirs.close()
 
 
 def test_a_message_that_is_too_long_is_refused():
@@ -331,7 +373,7 @@ def judged(course, student, seconds=5):
     source = nbformat.read(course / "solutions" / "plain" / "plain.ipynb", 4)
     judge = Judge([c for c in source.cells if c.cell_type == "code"])
     cells = [c for c in source.cells if names.is_test(c)]
-    judge.grade(cells, student.connect, seconds)
+    judge.grade(cells, student.connect, lambda: Allowance(time.monotonic, seconds))
     errors = [[o for o in c.outputs if o.output_type == "error"] for c in cells]
     return [error[0] if error else None for error in errors]
 

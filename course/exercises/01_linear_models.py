@@ -62,7 +62,9 @@ check(tasks.LINEAR_GRADIENT, linear_gradient)
 ### BEGIN HIDDEN TESTS
 check(tasks.LINEAR_GRADIENT, linear_gradient, seed=41)
 small = torch.tensor([[[2.0, -3.0]]])
-assert torch.equal(linear_gradient(small, 5.0, torch.rand(2, 1, 1, 2)), torch.tensor([[[[2.0, -3.0]]]] * 2))
+torch.testing.assert_close(
+    linear_gradient(small, 5.0, torch.rand(2, 1, 1, 2)), torch.tensor([[[[2.0, -3.0]]]] * 2), check_dtype=False
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -127,9 +129,13 @@ check(tasks.LOGISTIC_GRADIENTS, logistic_gradients)
 ### BEGIN HIDDEN TESTS
 check(tasks.LOGISTIC_GRADIENTS, logistic_gradients, seed=42)
 undecided = logistic_gradients(torch.tensor([[[4.0, -4.0]]]), 0.0, torch.full((1, 1, 1, 2), 0.5))
-assert torch.allclose(undecided[1], torch.tensor([[[[1.0, -1.0]]]])), "at p = 1/2 the factor is 1/4"
-assert torch.allclose(
-    logistic_gradients(weights, bias, images)[1], gradients.gradient(lambda i: logit(i).sigmoid(), images)
+torch.testing.assert_close(
+    undecided[1], torch.tensor([[[[1.0, -1.0]]]]), check_dtype=False, msg="at p = 1/2 the factor is 1/4"
+)
+torch.testing.assert_close(
+    logistic_gradients(weights, bias, images)[1],
+    gradients.gradient(lambda i: logit(i).sigmoid(), images),
+    check_dtype=False,
 )
 ### END HIDDEN TESTS
 
@@ -190,7 +196,9 @@ check(tasks.MINIMAL_STEP, minimal_step)
 ### BEGIN HIDDEN TESTS
 check(tasks.MINIMAL_STEP, minimal_step, seed=43)
 steps = minimal_step(torch.tensor([[[3.0, 4.0]]]), -2.0, torch.tensor([[[[1.0, 1.0]]]]))
-assert torch.allclose(steps, torch.tensor([[[[-0.6, -0.8]]]])), "f = 5, ‖w‖ = 5: a step of length 1"
+torch.testing.assert_close(
+    steps, torch.tensor([[[[-0.6, -0.8]]]]), check_dtype=False, msg="f = 5, ‖w‖ = 5: a step of length 1"
+)
 assert logit(images + minimal_step(weights, bias, images)).abs().max() < 1e-4
 ### END HIDDEN TESTS
 
@@ -254,7 +262,7 @@ check(tasks.SHIFT_RIGHT, shift_right)
 ### BEGIN HIDDEN TESTS
 check(tasks.SHIFT_RIGHT, shift_right, seed=44)
 row = torch.tensor([[[[0.1, 0.2, 0.3, 0.4]]]])
-assert torch.equal(shift_right(row, 2), torch.tensor([[[[0.1, 0.1, 0.1, 0.2]]]]))
+torch.testing.assert_close(shift_right(row, 2), torch.tensor([[[[0.1, 0.1, 0.1, 0.2]]]]), check_dtype=False)
 ### END HIDDEN TESTS
 
 # %% [markdown]

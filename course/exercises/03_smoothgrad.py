@@ -66,7 +66,7 @@ check(tasks.NOISE_SIGMA, noise_sigma)
 ### BEGIN HIDDEN TESTS
 check(tasks.NOISE_SIGMA, noise_sigma, seed=51)
 two = torch.tensor([[0.0, 1.0], [0.25, 0.75]]).view(2, 1, 1, 2)
-assert torch.allclose(noise_sigma(two, 0.2), torch.tensor([0.2, 0.1])), "ranges 1 and 0.5"
+torch.testing.assert_close(noise_sigma(two, 0.2), torch.tensor([0.2, 0.1]), check_dtype=False, msg="ranges 1 and 0.5")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -113,7 +113,7 @@ check(tasks.NOISY_COPIES, noisy_copies)
 check(tasks.NOISY_COPIES, noisy_copies, seed=52)
 gray = torch.full((2, 1, 1, 1), 0.5)
 by_hand = noisy_copies(gray, torch.tensor([0.1, 1.0]), torch.tensor([[1.0, 1.0], [-2.0, 3.0]]).view(2, 2, 1, 1, 1))
-assert torch.allclose(by_hand.flatten(), torch.tensor([0.6, 1.5, 0.3, 3.5])), "0.5 + σ z"
+torch.testing.assert_close(by_hand.flatten(), torch.tensor([0.6, 1.5, 0.3, 3.5]), check_dtype=False, msg="0.5 + σ z")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -185,13 +185,18 @@ check(tasks.SMOOTHGRAD, smoothgrad, seed=53)
 two = torch.tensor([[0.0, 1.0], [0.25, 0.75]]).view(2, 1, 1, 2)
 ones = torch.ones(3, 2, 1, 1, 2)
 of_square = smoothgrad(lambda images: images.square().sum(dim=(1, 2, 3)), two, 0.5, ones)
-assert torch.allclose(of_square, 2 * (two + torch.tensor([0.5, 0.25]).view(2, 1, 1, 1))), (
-    "2 (I + σ) if all draws are 1"
+torch.testing.assert_close(
+    of_square,
+    2 * (two + torch.tensor([0.5, 0.25]).view(2, 1, 1, 1)),
+    check_dtype=False,
+    msg="2 (I + σ) if all draws are 1",
 )
 weights = torch.linspace(-1, 1, 60).view(1, 3, 4, 5)
 images = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
 linear = smoothgrad(lambda images: (weights * images).sum(dim=(1, 2, 3)), images, 0.3, normal_draws(4, images))
-assert torch.allclose(linear, weights.expand(2, -1, -1, -1)), "a linear score: the weights, whatever the noise"
+torch.testing.assert_close(
+    linear, weights.expand(2, -1, -1, -1), check_dtype=False, msg="a linear score: the weights, whatever the noise"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]

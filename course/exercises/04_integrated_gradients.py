@@ -57,8 +57,11 @@ check(tasks.PATH_SAMPLES, path_samples)
 ### BEGIN HIDDEN TESTS
 check(tasks.PATH_SAMPLES, path_samples, seed=41)
 halves = path_samples(torch.ones(1, 1, 1, 2), torch.tensor([0.0, 0.8]).view(1, 1, 1, 2), 2)
-assert torch.allclose(halves.flatten(), torch.tensor([0.25, 0.85, 0.75, 0.95])), (
-    "a quarter and three quarters of the way"
+torch.testing.assert_close(
+    halves.flatten(),
+    torch.tensor([0.25, 0.85, 0.75, 0.95]),
+    check_dtype=False,
+    msg="a quarter and three quarters of the way",
 )
 ### END HIDDEN TESTS
 
@@ -119,8 +122,10 @@ check(tasks.INTEGRATED_GRADIENTS, integrated_gradients)
 check(tasks.INTEGRATED_GRADIENTS, integrated_gradients, seed=42)
 square, half = torch.full((1, 1, 2, 2), 0.9), torch.full((1, 1, 2, 2), 0.5)
 rate, share = integrated_gradients(lambda images: images.square().sum(dim=(1, 2, 3)), square, half, 3)
-assert torch.allclose(rate, torch.full_like(square, 1.4)), "the mean slope of x² from 0.5 to 0.9 is 0.5 + 0.9"
-assert torch.allclose(share, torch.full_like(square, 0.56)), "0.9² - 0.5²"
+torch.testing.assert_close(
+    rate, torch.full_like(square, 1.4), check_dtype=False, msg="the mean slope of x² from 0.5 to 0.9 is 0.5 + 0.9"
+)
+torch.testing.assert_close(share, torch.full_like(square, 0.56), check_dtype=False, msg="0.9² - 0.5²")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -179,7 +184,9 @@ check(tasks.COMPLETENESS_GAP, completeness_gap)
 check(tasks.COMPLETENESS_GAP, completeness_gap, seed=43)
 ones = torch.ones(2, 1, 2, 3)
 gap = completeness_gap(lambda images: images.sum(dim=(1, 2, 3)), ones, 0.5 * ones, ones)
-assert torch.allclose(gap, torch.tensor([3.0, 3.0])), "six entries of 1, and a rise of 6 - 3"
+torch.testing.assert_close(
+    gap, torch.tensor([3.0, 3.0]), check_dtype=False, msg="six entries of 1, and a rise of 6 - 3"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -305,7 +312,12 @@ check(tasks.HIDING_BASELINE, hiding_baseline)
 check(tasks.HIDING_BASELINE, hiding_baseline, seed=45)
 gray = torch.full((1, 3, 1, 2), 0.7)
 hidden = hiding_baseline(gray, torch.tensor([True, False]).view(1, 1, 1, 2))
-assert torch.equal(hidden, torch.tensor([0.7, 0.0]).expand(1, 3, 1, 2)), "the image in the region, black outside"
+torch.testing.assert_close(
+    hidden,
+    torch.tensor([0.7, 0.0]).expand(1, 3, 1, 2),
+    check_dtype=False,
+    msg="the image in the region, black outside",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]

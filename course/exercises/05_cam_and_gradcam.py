@@ -75,7 +75,7 @@ convolution = torch.nn.Conv2d(1, 1, 1)
 convolution.weight.data[:], convolution.bias.data[:] = 2.0, -1.0
 tiny = torch.nn.Sequential(convolution, torch.nn.ReLU(inplace=True))
 before = layer_output(tiny, convolution, torch.tensor([[[[0.0, 1.0]]]]))
-assert torch.allclose(before, torch.tensor([[[[-1.0, 1.0]]]])), "2x - 1, before the ReLU"
+torch.testing.assert_close(before, torch.tensor([[[[-1.0, 1.0]]]]), check_dtype=False, msg="2x - 1, before the ReLU")
 assert not convolution._forward_hooks, "no hook is left"
 ### END HIDDEN TESTS
 
@@ -134,7 +134,7 @@ check(tasks.CLASS_ACTIVATION_MAP, class_activation_map)
 check(tasks.CLASS_ACTIVATION_MAP, class_activation_map, seed=52)
 two_maps = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
 found = class_activation_map(two_maps, torch.tensor([[9.0, 9.0], [3.0, -1.0], [9.0, 9.0]]), 1)
-assert torch.allclose(found, torch.tensor([[[3.0, -2.0]]])), "3 · (1, 0) - 1 · (0, 2)"
+torch.testing.assert_close(found, torch.tensor([[[3.0, -2.0]]]), check_dtype=False, msg="3 · (1, 0) - 1 · (0, 2)")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -211,7 +211,9 @@ at_the_end = pooling.model.get_submodule("3")
 maps_ = layer_output(pooling, at_the_end, pictures_)
 cam_ = torch.einsum("k,nkhw->nhw", pooling.model.get_submodule("6").weight[2], maps_)
 found = grad_cam(pooling, pictures_, "c", at_the_end)
-assert torch.allclose(found, cam_.relu() / cam_[0].numel()), "CAM is the number of cells times Grad-CAM"
+torch.testing.assert_close(
+    found, cam_.relu() / cam_[0].numel(), check_dtype=False, msg="CAM is the number of cells times Grad-CAM"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -247,7 +249,12 @@ check(tasks.UPSAMPLE, upsample)
 ### BEGIN HIDDEN TESTS
 check(tasks.UPSAMPLE, upsample, seed=55)
 found = upsample(torch.tensor([[[0.0, 1.0]]]), (2, 4))
-assert torch.allclose(found, torch.tensor([0.0, 0.25, 0.75, 1.0]).expand(1, 2, 4)), "between the middles of two cells"
+torch.testing.assert_close(
+    found,
+    torch.tensor([0.0, 0.25, 0.75, 1.0]).expand(1, 2, 4),
+    check_dtype=False,
+    msg="between the middles of two cells",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -304,7 +311,7 @@ check(tasks.SHARE_INSIDE, share_inside)
 ### BEGIN HIDDEN TESTS
 check(tasks.SHARE_INSIDE, share_inside, seed=56)
 found = share_inside(torch.tensor([[[3.0, -5.0, 1.0]]]), torch.tensor([[[1.0, 1.0, 0.0]]]))
-assert torch.allclose(found, torch.tensor([0.75])), "3 of 3 + 1"
+torch.testing.assert_close(found, torch.tensor([0.75]), check_dtype=False, msg="3 of 3 + 1")
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -9,19 +9,16 @@ from torch import Tensor
 from lecture_lib import attacks, gradients
 from lecture_lib.check import Arguments, Mistake, Task
 from lecture_lib.networks import Network, Score
+from lecture_lib.tasks._inputs import uniform
 from lecture_lib.tasks.vanilla_saliency import small_network
 
 Direction = Callable[[Tensor], Tensor]  # from a gradient to the direction of a step
 Clip = Callable[[Tensor, Tensor, Tensor, float], Tensor]  # of (stepped, current image, original, epsilon)
 
 
-def _random(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
 def _photograph(seed: int, shape: tuple[int, ...]) -> Tensor:
     """Some pixels are black and some are white, so that they can move one way only."""
-    return (1.6 * _random(seed, shape) - 0.3).clamp(0, 1)
+    return (1.6 * uniform(seed, shape) - 0.3).clamp(0, 1)
 
 
 def _slope(score: Score, images: Tensor) -> Tensor:
@@ -277,19 +274,6 @@ BIM = Task(
 # --- towards(network, images, target, epsilon, step_size, n_steps) ----------------------------------------
 
 
-def _climbing(
-    make: Callable[[Network, str], Score],
-    network: Network,
-    images: Tensor,
-    target: str,
-    epsilon: float,
-    step_size: float,
-    n_steps: int,
-) -> Tensor:
-    """BIM up another score."""
-    return _walk(make(network, target), images, epsilon, step_size, n_steps)
-
-
 def _negative(score: Score) -> Score:
     return lambda images: -score(images)
 
@@ -302,17 +286,18 @@ def _towards(network: Network, images: Tensor, target: str, epsilon: float, step
     return _bim(_negative(network.loss(target)), images, epsilon, step_size, n_steps)
 
 
-def _other_walk(
-    walk: Callable[..., Tensor],
+def _other_attack(
     network: Network,
     images: Tensor,
     target: str,
     epsilon: float,
     step_size: float,
     n_steps: int,
+    score: Callable[[Network, str], Score] = lambda network, target: _negative(network.loss(target)),
+    walk: Callable[..., Tensor] = _walk,
 ) -> Tensor:
-    """Towards the class, with a mistake of the task before."""
-    return walk(_negative(network.loss(target)), images, epsilon, step_size, n_steps)
+    """Up another score, or with a mistake of the task before."""
+    return walk(score(network, target), images, epsilon, step_size, n_steps)
 
 
 def _towards_cases(seed: int) -> list[Arguments]:
@@ -332,31 +317,31 @@ TOWARDS = Task(
     cases=_towards_cases,
     mistakes=(
         Mistake(
-            partial(_climbing, lambda network, target: network.loss(target)),
+            partial(_other_attack, score=lambda network, target: network.loss(target)),
             "This climbs the loss of the target, so it flees from that class. Towards it, its loss has to fall.",
         ),
         Mistake(
-            partial(_climbing, _away_from_the_top),
+            partial(_other_attack, score=_away_from_the_top),
             "This is the attack away from the present class; the target has no effect.",
         ),
         Mistake(
-            partial(_climbing, lambda network, target: network.score(target)),
+            partial(_other_attack, score=lambda network, target: network.score(target)),
             "This climbs the logit of the target. The loss also asks that the other classes fall: descend the loss.",
         ),
         Mistake(
-            partial(_climbing, lambda network, target: _negative(network.score(target))),
+            partial(_other_attack, score=lambda network, target: _negative(network.score(target))),
             "This lowers the logit of the target, so it flees from that class.",
         ),
         Mistake(
-            partial(_climbing, lambda network, target: attacks.margin(network, target)),
+            partial(_other_attack, score=lambda network, target: attacks.margin(network, target)),
             "This climbs the distance to the next best class. Descend the loss of the target.",
         ),
         Mistake(
-            partial(_other_walk, partial(_walk, clip=lambda stepped, *_: stepped.clamp(0, 1))),
+            partial(_other_attack, walk=partial(_walk, clip=lambda stepped, *_: stepped.clamp(0, 1))),
             "Pixels have moved by more than epsilon: the clip to the ball is missing.",
         ),
         Mistake(
-            partial(_other_walk, _stale),
+            partial(_other_attack, walk=_stale),
             "The gradient is computed once, at the original. Compute it anew at every step.",
         ),
         Mistake(
@@ -424,7 +409,7 @@ def _above(edge: float) -> Succeeds:
 
 
 def _smallest_epsilon_cases(seed: int) -> list[Arguments]:
-    edges = (0.1 + 0.75 * _random(seed, (3,))).tolist()
+    edges = (0.1 + 0.75 * uniform(seed, (3,))).tolist()
     return [
         (_above(edges[0]), 0.0, 1.0, 7),
         (_above(0.03 + 0.05 * edges[1]), 0.03, 0.08, 6),
@@ -497,9 +482,9 @@ def _stored(images: Tensor) -> Tensor:
 def _stored_cases(seed: int) -> list[Arguments]:
     """The last one leaves [0, 1] by a little."""
     return [
-        (_random(seed, (2, 3, 5, 4)),),
+        (uniform(seed, (2, 3, 5, 4)),),
         (_photograph(seed + 1, (1, 1, 6, 7)),),
-        (1.2 * _random(seed + 2, (3, 3, 4, 4)) - 0.1,),
+        (1.2 * uniform(seed + 2, (3, 3, 4, 4)) - 0.1,),
     ]
 
 

@@ -9,16 +9,8 @@ from torch import Tensor
 from lecture_lib import activations
 from lecture_lib.check import Arguments, Mistake, Task
 from lecture_lib.networks import Network
+from lecture_lib.tasks._inputs import normal, uniform
 from lecture_lib.tasks.vanilla_saliency import small_network
-
-
-def _normal(seed: int, *shape: int) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def _uniform(seed: int, *shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
 
 # --- head_attention(queries, keys) ------------------------------------------------------------------------
 
@@ -33,7 +25,7 @@ def _head_attention(queries: Tensor, keys: Tensor) -> Tensor:
 
 def _head_attention_cases(seed: int) -> list[Arguments]:
     shapes = [(2, 5, 3), (1, 4, 6), (3, 7, 2)]  # (N, tokens, d)
-    return [(_normal(seed + 2 * i, *shape), _normal(seed + 2 * i + 1, *shape)) for i, shape in enumerate(shapes)]
+    return [(normal(seed + 2 * i, shape), normal(seed + 2 * i + 1, shape)) for i, shape in enumerate(shapes)]
 
 
 HEAD_ATTENTION = Task(
@@ -113,7 +105,7 @@ def _class_token_map(attention: Tensor, layer: int, head: int) -> Tensor:
 def _attention(seed: int, layers: int, n: int, heads: int, side: int) -> Tensor:
     """Random attention weights with rows that add up to 1."""
     tokens = 1 + side**2
-    return (2 * _normal(seed, layers, n, heads, tokens, tokens)).softmax(dim=-1)
+    return (2 * normal(seed, (layers, n, heads, tokens, tokens))).softmax(dim=-1)
 
 
 def _class_token_cases(seed: int) -> list[Arguments]:
@@ -334,7 +326,7 @@ def _trainable_attention(
 
 def _trainable_attention_cases(seed: int) -> list[Arguments]:
     shapes = [(2, 6, 3, 4), (1, 3, 5, 2), (3, 4, 3, 3)]  # (N, C, h, w)
-    return [(_normal(seed + i, *shape), _normal(seed + 9 + i, *shape[:2])) for i, shape in enumerate(shapes)]
+    return [(normal(seed + i, shape), normal(seed + 9 + i, shape[:2])) for i, shape in enumerate(shapes)]
 
 
 TRAINABLE_ATTENTION = Task(
@@ -447,10 +439,10 @@ def _remove_and_measure_cases(seed: int) -> list[Arguments]:
     cases: list[Arguments] = []
     for i, (n, height, width) in enumerate([(4, 8, 7), (1, 6, 9), (3, 7, 7)]):
         s = seed + 10 * i
-        images, without = (_uniform(s + j, n, 3, height, width) for j in (1, 2))
+        images, without = (uniform(s + j, (n, 3, height, width)) for j in (1, 2))
         ranks = torch.arange(n)  # from the lowest logit up, never the highest: so the labels differ
         labels = network(images).argsort(dim=1)[ranks, ranks]
-        maps, mask = (_uniform(s + j, n, height, width) for j in (3, 4))
+        maps, mask = (uniform(s + j, (n, height, width)) for j in (3, 4))
         cases.append((network, images, without, labels, maps, mask))
     return cases
 

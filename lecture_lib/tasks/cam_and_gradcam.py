@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 from lecture_lib import activations, maps, regions
 from lecture_lib.check import Arguments, Mistake, Task
 from lecture_lib.networks import Network
+from lecture_lib.tasks._inputs import normal, uniform, with_random_weights
 
 
 def pooling_network(seed: int) -> Network:
@@ -25,23 +26,16 @@ def pooling_network(seed: int) -> Network:
     Network
         With the six classes "a" to "f", for images (N, 3, H, W) of any size from 7 × 7 on.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = nn.Sequential(
+
+    def make() -> nn.Module:
+        """Two convolutions, pooling, and a linear layer."""
+        return nn.Sequential(
             *(nn.Conv2d(3, 6, 3), nn.ReLU(inplace=True), nn.Conv2d(6, 8, 3), nn.ReLU(inplace=True)),
             *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 6)),
         )
-    for weight in model.parameters():
-        weight.data *= 2  # the activations and the classes differ clearly
+
+    model = with_random_weights(make, seed, 2)  # the activations and the classes differ clearly
     return Network(model, "abcdef", mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.2)).double()
-
-
-def _random(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def _normal(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 # --- layer_output(network, layer, images) -----------------------------------------------------------------
@@ -65,9 +59,9 @@ def _kept(network: nn.Module, layer: nn.Module, images: Tensor, what: Callable[[
 def _layer_cases(seed: int) -> list[Arguments]:
     network = pooling_network(seed)
     return [
-        (network, network.model.get_submodule("0"), _random(seed, (3, 3, 8, 7))),
-        (network, network.model.get_submodule("2"), _random(seed + 1, (1, 3, 7, 9))),
-        (network, network.model.get_submodule("3"), _random(seed + 2, (2, 3, 8, 8))),
+        (network, network.model.get_submodule("0"), uniform(seed, (3, 3, 8, 7))),
+        (network, network.model.get_submodule("2"), uniform(seed + 1, (1, 3, 7, 9))),
+        (network, network.model.get_submodule("3"), uniform(seed + 2, (2, 3, 8, 8))),
     ]
 
 
@@ -119,7 +113,7 @@ def _cam(activation: Tensor, classifier_weight: Tensor, index: int) -> Tensor:
 def _cam_cases(seed: int) -> list[Arguments]:
     sizes = [((2, 5, 3, 4), 3), ((1, 5, 4, 2), 1), ((3, 5, 3, 3), 4)]
     return [
-        (_random(seed + k, shape), _normal(seed + 10 + k, (5, 5)), index) for k, (shape, index) in enumerate(sizes)
+        (uniform(seed + k, shape), normal(seed + 10 + k, (5, 5)), index) for k, (shape, index) in enumerate(sizes)
     ]
 
 
@@ -230,11 +224,11 @@ def _grad_cam_cases(seed: int) -> list[Arguments]:
     network = pooling_network(seed)
     first, middle, last = (network.model.get_submodule(name) for name in ("0", "2", "3"))
     return [
-        (network, _random(seed, (3, 3, 8, 7)), "b", first),
-        (network, _random(seed + 1, (1, 3, 7, 9)), "e", middle),
-        (network, _random(seed + 2, (2, 3, 9, 8)), "c", last),
-        (network, _random(seed + 3, (2, 3, 8, 8)), "f", middle),
-        (network, _random(seed + 4, (4, 3, 9, 9)), "d", first),
+        (network, uniform(seed, (3, 3, 8, 7)), "b", first),
+        (network, uniform(seed + 1, (1, 3, 7, 9)), "e", middle),
+        (network, uniform(seed + 2, (2, 3, 9, 8)), "c", last),
+        (network, uniform(seed + 3, (2, 3, 8, 8)), "f", middle),
+        (network, uniform(seed + 4, (4, 3, 9, 9)), "d", first),
     ]
 
 
@@ -322,7 +316,7 @@ def _interpolated(map: Tensor, size: tuple[int, int], **options: object) -> Tens
 
 def _upsample_cases(seed: int) -> list[Arguments]:
     shapes = [((2, 3, 4), (7, 10)), ((1, 5, 3), (11, 8)), ((3, 2, 2), (5, 6))]
-    return [(_normal(seed + k, shape), size) for k, (shape, size) in enumerate(shapes)]
+    return [(normal(seed + k, shape), size) for k, (shape, size) in enumerate(shapes)]
 
 
 UPSAMPLE = Task(
@@ -384,7 +378,7 @@ def _total(map: Tensor) -> Tensor:
 
 def _share_cases(seed: int) -> list[Arguments]:
     shapes = [(3, 6, 7), (1, 5, 4), (2, 4, 8)]
-    return [(_normal(seed + k, s), (_random(seed + 10 + k, s) < 0.4).double()) for k, s in enumerate(shapes)]
+    return [(normal(seed + k, s), (uniform(seed + 10 + k, s) < 0.4).double()) for k, s in enumerate(shapes)]
 
 
 SHARE_INSIDE = Task(

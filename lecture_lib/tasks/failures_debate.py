@@ -12,31 +12,24 @@ from torch import Tensor, nn
 from lecture_lib import gradients, measure, regions
 from lecture_lib.check import Arguments, Mistake, Task
 from lecture_lib.networks import Network, Score
+from lecture_lib.tasks._inputs import seeded, uniform, with_random_weights
 from lecture_lib.tasks.vanilla_saliency import small_network
 
 Pair = tuple[Tensor, Tensor]
 
 
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def _random(seed: int, *shape: int) -> Tensor:
-    return torch.rand(shape, generator=_generator(seed), dtype=torch.float64)
-
-
 # --- rank_correlation(first, second) ----------------------------------------------------------------------
 
 
-def _maps_with_ties(seed: int, *shape: int) -> Pair:
+def _maps_with_ties(seed: int, shape: tuple[int, ...]) -> Pair:
     """Two maps that go together loosely, with ties at 0 as after a ReLU, and with a few very bright pixels."""
-    common, own = _random(seed, *shape), _random(seed + 100, 2, *shape)
+    common, own = uniform(seed, shape), uniform(seed + 100, (2, *shape))
     rough = (0.5 * common + own).sub(0.4).clamp_min(0).mul(8).round()
     return rough[0].pow(3) / 20, rough[1].pow(2)
 
 
 def _rank_cases(seed: int) -> list[Arguments]:
-    return [_maps_with_ties(seed, 3, 5, 7), _maps_with_ties(seed + 1, 1, 6, 4), _maps_with_ties(seed + 2, 2, 4, 9)]
+    return [_maps_with_ties(seed + k, shape) for k, shape in enumerate([(3, 5, 7), (1, 6, 4), (2, 4, 9)])]
 
 
 def _pearson(one: Tensor, other: Tensor) -> Tensor:
@@ -149,16 +142,15 @@ RANK_CORRELATION = Task(
 
 def _colour_network(seed: int) -> Network:
     """Names images by their mean colour, so that random images fall into several classes."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 5))
+    make = lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 5))  # noqa: E731
+    model = with_random_weights(make, seed)
     return Network(model, "abcde", mean=(0.5,) * 3, std=(0.1,) * 3).double()
 
 
 def _shortcut_case(seed: int, n: int) -> Arguments:
     """Of n images, about half are right before the swap, fewer after it, and one in six never."""
     network = _colour_network(seed)
-    own, swapped = (_random(seed + k, n, 3, 1, 1) + 0.1 * _random(seed + k, n, 3, 4, 6) for k in (11, 12))
+    own, swapped = (uniform(seed + k, (n, 3, 1, 1)) + 0.1 * uniform(seed + k, (n, 3, 4, 6)) for k in (11, 12))
     before, after = (network(images).argmax(dim=1) for images in (own, swapped))
     labels, third = before.clone(), n // 6
     labels[:third] = after[:third]
@@ -259,9 +251,9 @@ def _part_cases(seed: int) -> list[Arguments]:
     cases = []
     for k, (n, parts, height, width) in enumerate([(3, 4, 6, 7), (1, 3, 8, 5), (2, 5, 5, 9)]):
         sizes = torch.linspace(2, -2, parts, dtype=torch.float64).view(1, parts, 1, 1)
-        masks = (4 * _random(seed + k, n, parts, height, width) + sizes).softmax(dim=1)
+        masks = (4 * uniform(seed + k, (n, parts, height, width)) + sizes).softmax(dim=1)
         masks = torch.where(masks < 0.03, 0, masks)
-        cases.append((_random(seed + k + 50, n, height, width).pow(3), masks / masks.sum(dim=1, keepdim=True)))
+        cases.append((uniform(seed + k + 50, (n, height, width)).pow(3), masks / masks.sum(dim=1, keepdim=True)))
     return cases
 
 
@@ -372,7 +364,7 @@ def _predicted_by(prediction: Callable[[Score, Tensor, Tensor], Tensor]) -> Call
 def _removal_cases(seed: int) -> list[Arguments]:
     network, cases = small_network(seed), []
     for k, (target, shape) in enumerate([("a", (2, 3, 6, 7)), ("c", (1, 3, 8, 5)), ("e", (3, 3, 7, 6))]):
-        images, removed = _random(seed + k, *shape), _random(seed + k + 20, *shape)
+        images, removed = uniform(seed + k, shape), uniform(seed + k + 20, shape)
         removed[..., : shape[3] // 2] = images[..., : shape[3] // 2]  # one half of the picture stays
         cases.append((network.score(target), images, removed))
     return cases
@@ -468,13 +460,12 @@ class _WithRawParameter(nn.Module):
 
 
 def _parameter_cases(seed: int) -> list[Arguments]:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        modules = [
-            _WithRawParameter(),
-            nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(5, 6)),
-            nn.Linear(9, 4),
-        ]
+    makers: list[Callable[[], nn.Module]] = [
+        _WithRawParameter,
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(5, 6)),
+        lambda: nn.Linear(9, 4),
+    ]
+    modules = [with_random_weights(make, seed) for make in makers]
     return [(module.double().requires_grad_(False), seed + k) for k, module in enumerate(modules)]
 
 
@@ -486,9 +477,9 @@ def _shuffled(
     fresh: bool = False,
 ) -> list[Tensor]:
     """Shuffle the parameters that are chosen, with one generator for all or a fresh one for each."""
-    generator, found = _generator(seed), []
+    generator, found = seeded(seed), []
     for name, values in network.named_parameters():
-        generator = _generator(seed) if fresh else generator
+        generator = seeded(seed) if fresh else generator
         order = torch.randperm(values.numel(), generator=generator)
         found.append(shuffle(values.detach(), order) if choose(name, values) else values.detach().clone())
     return found
@@ -502,7 +493,7 @@ def _into_places(values: Tensor, order: Tensor) -> Tensor:
 
 def _only_weights(network: nn.Module, seed: int) -> list[Tensor]:
     """Biases and the like stay, and no numbers are drawn for them."""
-    generator, found = _generator(seed), []
+    generator, found = seeded(seed), []
     for values in network.parameters():
         chosen = values.ndim > 1
         order = torch.randperm(values.numel(), generator=generator) if chosen else torch.arange(values.numel())
@@ -511,7 +502,7 @@ def _only_weights(network: nn.Module, seed: int) -> list[Tensor]:
 
 
 def _new_normal(network: nn.Module, seed: int) -> list[Tensor]:
-    generator = _generator(seed)
+    generator = seeded(seed)
     return [torch.randn(values.shape, generator=generator, dtype=values.dtype) for values in network.parameters()]
 
 

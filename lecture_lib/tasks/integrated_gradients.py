@@ -9,18 +9,15 @@ from torch import Tensor
 from lecture_lib import gradients, samples
 from lecture_lib.check import Arguments, Mistake, Task
 from lecture_lib.networks import Score
+from lecture_lib.tasks._inputs import uniform
 from lecture_lib.tasks.vanilla_saliency import small_network
 
 Slope = Callable[[Tensor], Tensor]
 
 
-def _random(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
 def _pair(seed: int, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """An image and a baseline that is neither black nor the image."""
-    return _random(seed, shape), 0.6 * _random(seed + 1000, shape)
+    return uniform(seed, shape), 0.6 * uniform(seed + 1000, shape)
 
 
 # --- path_samples(images, baseline, n_steps) --------------------------------------------------------------
@@ -244,7 +241,7 @@ def _gap_cases(seed: int) -> list[Arguments]:
 
 def _with_gap(score: Score, images: Tensor, baseline: Tensor, seed: int, gaps: list[float]) -> Arguments:
     """A random attribution, shifted so that its gaps are of both signs."""
-    attribution = _random(seed + 2000, tuple(images.shape)) - 0.5
+    attribution = uniform(seed + 2000, tuple(images.shape)) - 0.5
     missing = torch.tensor(gaps) - gradients.completeness_gap(score, images, baseline, attribution)
     return score, images, baseline, attribution + missing.view(-1, 1, 1, 1) / images[0].numel()
 
@@ -345,7 +342,7 @@ def _trapezoid(slope: Slope, n_steps: int) -> Tensor:
 
 
 def _slope_cases(seed: int) -> list[Arguments]:
-    a, b, c = (1 + _random(seed, (3,))).tolist()
+    a, b, c = (1 + uniform(seed, (3,))).tolist()
     return [
         (lambda points: a * points**2 + b * points + c, 3),
         (lambda points: a / (1 + b * points), 5),
@@ -429,9 +426,9 @@ def _mask_cases(seed: int) -> list[Arguments]:
 
 def _image_and_mask(seed: int, shape: tuple[int, int, int, int]) -> Arguments:
     """An image without black pixels, and a mask with both values in every row."""
-    mask = _random(seed + 3000, (shape[0], 1, *shape[2:])) < 0.4
+    mask = uniform(seed + 3000, (shape[0], 1, *shape[2:])) < 0.4
     mask[..., 0], mask[..., 1] = True, False
-    return 0.1 + 0.8 * _random(seed, shape), mask
+    return 0.1 + 0.8 * uniform(seed, shape), mask
 
 
 def _mean_colour(images: Tensor, mask: Tensor) -> Tensor:

@@ -9,14 +9,11 @@ from torch.nn.functional import pad
 
 from lecture_lib.check import Arguments, Mistake, Task
 from lecture_lib.networks import Score
-
-
-def _images(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+from lecture_lib.tasks._inputs import normal, uniform
 
 
 def _weights(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed + 1000), dtype=torch.float64)
+    return normal(seed + 1000, shape)
 
 
 def _logit(weights: Tensor, bias: float, images: Tensor) -> Tensor:
@@ -28,7 +25,7 @@ def _linear_cases(seed: int) -> list[Arguments]:
     """Weights, bias, images. In a batch, the mean logit is 0, so that scores of both signs occur."""
     cases: list[Arguments] = []
     for k, shape in enumerate([(6, 1, 4, 5), (1, 3, 3, 4), (3, 1, 5, 3)]):
-        weights, images = 0.7 * _weights(seed + k, shape[1:]), _images(seed + k, shape)
+        weights, images = 0.7 * _weights(seed + k, shape[1:]), uniform(seed + k, shape)
         centred = -float(_logit(weights, 0.0, images).mean())
         cases.append((weights, centred if len(images) > 1 else centred - 1.3, images))
     return cases
@@ -266,10 +263,10 @@ def _shift_right(images: Tensor, pixels: int) -> Tensor:
 
 def _shift_cases(seed: int) -> list[Arguments]:
     return [
-        (_images(seed, (3, 1, 4, 7)), 2),
-        (_images(seed + 1, (1, 3, 5, 6)), 1),
-        (_images(seed + 2, (2, 1, 6, 5)), 3),
-        (_images(seed + 3, (2, 1, 3, 4)), 0),
+        (uniform(seed, (3, 1, 4, 7)), 2),
+        (uniform(seed + 1, (1, 3, 5, 6)), 1),
+        (uniform(seed + 2, (2, 1, 6, 5)), 3),
+        (uniform(seed + 3, (2, 1, 3, 4)), 0),
     ]
 
 
@@ -357,7 +354,7 @@ def _shift_test_cases(seed: int) -> list[Arguments]:
     """Scores and labels of random images; several, for an accuracy is a coarse number."""
     cases: list[Arguments] = []
     for k, pixels in enumerate([1, 2, 3, 4, 0, 5]):
-        weights, images = _weights(seed + k, (1, 5, 8)), _images(seed + k, (60 + k, 1, 5, 8))
+        weights, images = _weights(seed + k, (1, 5, 8)), uniform(seed + k, (60 + k, 1, 5, 8))
         scores = (weights * images).sum(dim=(1, 2, 3))
         labels = (scores + 0.5 * _weights(seed + k, (len(images),)) > scores.median()).long()
         cases.append((_linear_score(weights, -float(scores.median()) - 0.2), images, labels, pixels))

@@ -9,19 +9,15 @@ from torch import Tensor
 from lecture_lib import gradients
 from lecture_lib.check import Arguments, Mistake, Task
 from lecture_lib.networks import Score
+from lecture_lib.tasks._inputs import normal, uniform
 from lecture_lib.tasks.vanilla_saliency import small_network
 
 
 def _photographs(seed: int, shape: tuple[int, ...]) -> Tensor:
     """Images of different contrast: the k-th uses about 1 / k of the range; later channels are brighter."""
-    generator = torch.Generator().manual_seed(seed)
     contrast = (0.8 / torch.arange(1, shape[0] + 1)).double().view(-1, 1, 1, 1)
     brightness = (0.05 * torch.arange(1, shape[1] + 1)).double().view(1, -1, 1, 1)
-    return brightness + contrast * torch.rand(shape, generator=generator, dtype=torch.float64)
-
-
-def _normal(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return brightness + contrast * uniform(seed, shape)
 
 
 # --- noise_sigma(images, noise_level) ---------------------------------------------------------------------
@@ -110,9 +106,9 @@ def _noisy_copies(images: Tensor, sigma: Tensor, draws: Tensor) -> Tensor:
 
 def _noisy_copies_cases(seed: int) -> list[Arguments]:
     return [
-        (_photographs(seed, (3, 3, 5, 7)), torch.tensor([0.4, 0.3, 0.1]).double(), _normal(seed, (4, 3, 3, 5, 7))),
-        (_photographs(seed + 1, (1, 3, 6, 4)), torch.tensor([0.25]).double(), _normal(seed + 1, (6, 1, 3, 6, 4))),
-        (_photographs(seed + 2, (2, 1, 4, 5)), torch.tensor([0.2, 0.5]).double(), _normal(seed + 2, (3, 2, 1, 4, 5))),
+        (_photographs(seed, (3, 3, 5, 7)), torch.tensor([0.4, 0.3, 0.1]).double(), normal(seed, (4, 3, 3, 5, 7))),
+        (_photographs(seed + 1, (1, 3, 6, 4)), torch.tensor([0.25]).double(), normal(seed + 1, (6, 1, 3, 6, 4))),
+        (_photographs(seed + 2, (2, 1, 4, 5)), torch.tensor([0.2, 0.5]).double(), normal(seed + 2, (3, 2, 1, 4, 5))),
     ]
 
 
@@ -206,13 +202,13 @@ def _merged(
 def _smoothgrad_cases(seed: int) -> list[Arguments]:
     network = small_network(seed)
     return [
-        (network.score("b"), _photographs(seed, (3, 3, 6, 7)), 0.4, _normal(seed, (5, 3, 3, 6, 7))),
-        (network.score("d"), _photographs(seed + 1, (1, 3, 7, 5)), 0.3, _normal(seed + 1, (4, 1, 3, 7, 5))),
+        (network.score("b"), _photographs(seed, (3, 3, 6, 7)), 0.4, normal(seed, (5, 3, 3, 6, 7))),
+        (network.score("d"), _photographs(seed + 1, (1, 3, 7, 5)), 0.3, normal(seed + 1, (4, 1, 3, 7, 5))),
         (
             lambda images: images.pow(3).flatten(1).sum(1),
             _photographs(seed + 2, (2, 1, 4, 5)),
             0.5,
-            _normal(seed + 2, (6, 2, 1, 4, 5)),
+            normal(seed + 2, (6, 2, 1, 4, 5)),
         ),
     ]
 
@@ -313,11 +309,11 @@ def _error_of_means(each: Tensor, truth: Tensor, n: int) -> Tensor:
 
 
 def _error_cases(seed: int) -> list[Arguments]:
-    truth = _normal(seed, (3, 4, 5))
+    truth = normal(seed, (3, 4, 5))
     return [
-        (0.3 * truth + 2 * _normal(seed + 1, (12, 3, 4, 5)), truth, 4),
-        (truth + _normal(seed + 2, (30, 3, 4, 5)), truth, 5),
-        (truth[:1] + 0.4 * _normal(seed + 3, (14, 1, 4, 5)), truth[:1], 2),
+        (0.3 * truth + 2 * normal(seed + 1, (12, 3, 4, 5)), truth, 4),
+        (truth + normal(seed + 2, (30, 3, 4, 5)), truth, 5),
+        (truth[:1] + 0.4 * normal(seed + 3, (14, 1, 4, 5)), truth[:1], 2),
     ]
 
 
@@ -407,7 +403,7 @@ def _intercept(sizes: Tensor, errors: Tensor) -> Tensor:
 def _loglog_slope_cases(seed: int) -> list[Arguments]:
     sizes = torch.tensor([1.0, 2.0, 5.0, 8.0, 20.0, 64.0], dtype=torch.float64)
     return [
-        (sizes[:count], 3 * sizes[:count] ** power * (0.3 * _normal(seed + count, (count,))).exp())
+        (sizes[:count], 3 * sizes[:count] ** power * (0.3 * normal(seed + count, (count,))).exp())
         for count, power in [(6, -0.5), (5, -0.4), (4, 0.7)]
     ]
 

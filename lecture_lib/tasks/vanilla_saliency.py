@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lecture_lib import gradients, maps, measure
 from lecture_lib.check import Arguments, Mistake, Task
 from lecture_lib.networks import Network, Score
+from lecture_lib.tasks._inputs import normal, uniform, with_random_weights
 
 
 def small_network(seed: int) -> Network:
@@ -24,18 +25,15 @@ def small_network(seed: int) -> Network:
     Network
         With the five classes "a" to "e".
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = nn.Sequential(
+
+    def make() -> nn.Module:
+        """A convolution, and a linear layer that sees a 2 × 2 grid."""
+        return nn.Sequential(
             nn.Conv2d(3, 4, 3), nn.Softplus(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 5)
         )
-    for weight in model.parameters():
-        weight.data *= 3  # far from linear, so that mistakes show
+
+    model = with_random_weights(make, seed, 3)  # far from linear, so that mistakes show
     return Network(model, "abcde", mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.2)).double()
-
-
-def _images(seed: int, shape: tuple[int, ...]) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 # --- class_score(network, images, target) -----------------------------------------------------------------
@@ -48,9 +46,9 @@ def _class_score(network: Network, images: Tensor, target: str) -> Tensor:
 def _class_score_cases(seed: int) -> list[Arguments]:
     network = small_network(seed)
     return [
-        (network, _images(seed, (3, 3, 8, 7)), "b"),
-        (network, _images(seed + 1, (1, 3, 6, 9)), "e"),
-        (network, _images(seed + 2, (5, 3, 8, 8)), "d"),
+        (network, uniform(seed, (3, 3, 8, 7)), "b"),
+        (network, uniform(seed + 1, (1, 3, 6, 9)), "e"),
+        (network, uniform(seed + 2, (5, 3, 8, 8)), "d"),
     ]
 
 
@@ -106,9 +104,9 @@ CLASS_SCORE = Task(
 def _score_cases(seed: int) -> list[Arguments]:
     network = small_network(seed)
     return [
-        (network.score("b"), _images(seed, (3, 3, 8, 7))),
-        (network.score("d"), _images(seed + 1, (1, 3, 6, 9))),
-        (lambda images: images.pow(3).flatten(1).sum(1), _images(seed + 2, (2, 1, 4, 5))),
+        (network.score("b"), uniform(seed, (3, 3, 8, 7))),
+        (network.score("d"), uniform(seed + 1, (1, 3, 6, 9))),
+        (lambda images: images.pow(3).flatten(1).sum(1), uniform(seed + 2, (2, 1, 4, 5))),
     ]
 
 
@@ -180,9 +178,8 @@ VANILLA_GRADIENT = Task(
 
 
 def _attribution_cases(seed: int) -> list[Arguments]:
-    generator = torch.Generator().manual_seed(seed)
     shapes = [(2, 3, 5, 7), (1, 3, 6, 4), (3, 1, 4, 4), (2, 3, 3, 3)]
-    return [(torch.randn(shape, generator=generator, dtype=torch.float64),) for shape in shapes]
+    return [(normal(seed + k, shape),) for k, shape in enumerate(shapes)]
 
 
 MAX_ABS_MAP = Task(
@@ -266,8 +263,8 @@ def _stale_ascent(score: Score, image: Tensor, l2: float, step_size: float, n_st
 def _class_model_cases(seed: int) -> list[Arguments]:
     network = small_network(seed)
     return [
-        (network.score("a"), 0.3 * _images(seed, (1, 3, 6, 7)), 0.4, 0.05, 7),
-        (network.score("c"), _images(seed + 1, (2, 3, 7, 5)), 0.9, 0.1, 4),
+        (network.score("a"), 0.3 * uniform(seed, (1, 3, 6, 7)), 0.4, 0.05, 7),
+        (network.score("c"), uniform(seed + 1, (2, 3, 7, 5)), 0.9, 0.1, 4),
     ]
 
 
@@ -344,8 +341,8 @@ def _at_the_end(score: Score, image: Tensor, direction: Tensor, radius: float) -
 def _taylor_cases(seed: int) -> list[Arguments]:
     network = small_network(seed)
     return [
-        (network.score("a"), _images(seed, (1, 3, 6, 7)), _images(seed + 1, (1, 3, 6, 7)) - 0.3, 0.8),
-        (network.score("d"), _images(seed + 2, (1, 3, 8, 6)), _images(seed + 3, (1, 3, 8, 6)) - 0.6, 0.3),
+        (network.score("a"), uniform(seed, (1, 3, 6, 7)), uniform(seed + 1, (1, 3, 6, 7)) - 0.3, 0.8),
+        (network.score("d"), uniform(seed + 2, (1, 3, 8, 6)), uniform(seed + 3, (1, 3, 8, 6)) - 0.6, 0.3),
     ]
 
 

@@ -1,0 +1,34 @@
+"""Random inputs for checks: in double precision, and the same for the same seed."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A fresh generator."""
+    return torch.Generator().manual_seed(seed)
+
+
+def uniform(seed: int, shape: tuple[int, ...]) -> Tensor:
+    """Uniform in [0, 1), like pixels."""
+    return torch.rand(shape, generator=seeded(seed), dtype=torch.float64)
+
+
+def normal(seed: int, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal, like weights."""
+    return torch.randn(shape, generator=seeded(seed), dtype=torch.float64)
+
+
+def with_random_weights(make: Callable[[], Module], seed: int, factor: float = 1.0) -> Module:
+    """What a function makes of this seed, each weight times a factor; torch's own seed stays as it is."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = make()
+    for weight in module.parameters():
+        weight.data *= factor
+    return module

@@ -46,7 +46,7 @@ class Recording:
 
 
 @contextmanager
-def record(module: nn.Module) -> Iterator[Recording]:
+def record(module: nn.Module, *, start_graph: bool = False) -> Iterator[Recording]:
     """Keep what a layer returns while the block runs.
 
     The next layer gets a copy, so a ReLU that works in place does not change what is kept. Nothing is left in the
@@ -56,12 +56,16 @@ def record(module: nn.Module) -> Iterator[Recording]:
     ----------
     module : Module
         A layer, or a block of layers.
+    start_graph : bool
+        Whether a graph starts at what the layer returns. A score can then be differentiated with respect to it, and
+        the layers before it are computed as without a gradient: in less time and memory.
 
     Yields
     ------
     Recording
-        ``recording.output`` is what the layer returned; ``recording.outputs`` lists all calls. They carry a graph
-        where the images do: call ``images.requires_grad_()`` first, for the parameters are frozen.
+        ``recording.output`` is what the layer returned; ``recording.outputs`` lists all calls. Without
+        ``start_graph``, they carry a graph where the images do: call ``images.requires_grad_()`` first, for the
+        parameters are frozen.
 
     Raises
     ------
@@ -78,6 +82,8 @@ def record(module: nn.Module) -> Iterator[Recording]:
             return output  # a widget may use the same network at the same time
         if not isinstance(output, Tensor):
             raise TypeError(f"Expected a layer that returns one tensor, received {type(output).__name__}.")
+        if start_graph:
+            output = output.detach().requires_grad_(output.is_floating_point())
         recording.outputs.append(output)
         return output.clone()  # the network goes on with the copy
 
@@ -197,9 +203,8 @@ def _pooled_activations(network: Network, images: Tensor) -> tuple[Tensor, nn.Li
 @torch.enable_grad()
 def _activations_and_gradients(score: Score, images: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
     """What the layer returns, and the gradient of the score with respect to it: both (N, K, h, w)."""
-    with record(layer) as recording:
-        images = images.detach().clone().requires_grad_()  # the parameters are frozen: the graph starts at the images
-        scores = _check_scores(score(images), images)
+    with record(layer, start_graph=True) as recording:
+        scores = _check_scores(score(images.detach().clone()), images)
     outputs = _activations(recording)
     differentiable = scores.requires_grad and all(output.requires_grad for output in outputs)
     found = torch.autograd.grad(scores.sum(), outputs, allow_unused=True) if differentiable else ()

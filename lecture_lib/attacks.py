@@ -7,6 +7,7 @@ Every attack climbs a score. Untargeted, away from a class: ``network.loss(label
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -26,9 +27,18 @@ class Attack:
 
     original: Tensor  # (N, C, H, W), the images before the attack
     images: Tensor  # (N, C, H, W), the images after it, in [0, 1]
-    score_before: Tensor  # (N,), the score that was climbed
-    score_after: Tensor  # (N,)
+    score: Score  # what was climbed
     success: Tensor | None  # bool (N,): whether the criterion holds after the attack; None if there was none
+
+    @cached_property  # an attack that nobody asks for its scores need not run the network for them
+    def score_before(self) -> Tensor:
+        """The score of the originals, shape (N,)."""
+        return evaluate(self.score, self.original)
+
+    @cached_property
+    def score_after(self) -> Tensor:
+        """The score of the changed images, shape (N,)."""
+        return evaluate(self.score, self.images)
 
     @property
     def perturbation(self) -> Tensor:
@@ -186,21 +196,22 @@ def _walk(
         stopped = torch.zeros(len(images), dtype=torch.bool) if until is None else _check(until, images)
         if stopped.all():
             return
-        stepped = (images + step_size * _gradient(score, images).sign()).clamp(low, high)
-        images = torch.where(stopped.view(-1, 1, 1, 1).to(images.device), images, stepped)
+        uphill = _gradient(score, images).sign_()
+        stepped = images.add(uphill, alpha=step_size).clamp_(low, high)
+        images = (
+            torch.where(stopped.view(-1, 1, 1, 1).to(images.device), images, stepped) if stopped.any() else stepped
+        )
         yield images
 
 
 def _ball(images: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     """The least and the largest value of every pixel: in [0, 1], and at most epsilon from the original.
 
-    Rounding may put ``images + epsilon`` outside by a last bit. Then the next number towards the original is taken.
+    Rounding moves epsilon, and a number below 1, by at most a quarter of the machine's epsilon each. So much is taken
+    off, and the bound holds to the last bit.
     """
-    exact = images.cpu().double()  # differences of float32 numbers are exact in float64
-    low, high = (exact - epsilon).clamp_min(0).to(images), (exact + epsilon).clamp_max(1).to(images)
-    low = torch.where((exact - low.cpu() > epsilon).to(images.device), low.nextafter(images), low)
-    high = torch.where((high.cpu() - exact > epsilon).to(images.device), high.nextafter(images), high)
-    return low, high
+    radius = max(epsilon - torch.finfo(images.dtype).eps / 2, 0)
+    return (images - radius).clamp_min(0), (images + radius).clamp_max(1)
 
 
 def _check(until: Criterion, images: Tensor) -> Tensor:
@@ -215,8 +226,7 @@ def _check(until: Criterion, images: Tensor) -> Tensor:
 
 
 def _found(score: Score, original: Tensor, images: Tensor, until: Criterion | None) -> Attack:
-    before, after = evaluate(score, original), evaluate(score, images)
-    return Attack(original, images, before, after, None if until is None else _check(until, images))
+    return Attack(original, images, score, None if until is None else _check(until, images))
 
 
 def misclassified(network: Network, label: str | int) -> Criterion:

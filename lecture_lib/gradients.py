@@ -17,7 +17,10 @@ from lecture_lib.pictures import check_images
 from lecture_lib.progress import track
 from lecture_lib.samples import baseline_images, noisy_samples, path_points, path_samples
 
-SAMPLES_PER_CALL = 8  # the fastest number on a laptop's CPU; more samples only take more memory
+# So many pixels go through the network in one call: four images of 224 × 224, or 21 of 96 × 96. On a CPU, with fewer
+# the layers don't keep the cores busy, with more their activations no longer fit into memory that is used again.
+PIXELS_PER_CALL = 4 * 224**2
+ON_A_GPU = 16  # so many times as much, for it has more cores to keep busy
 
 
 def gradient(score: Score, images: Tensor) -> Tensor:
@@ -68,7 +71,8 @@ def mean_gradient(
     weights : sequence of floats or None
         One weight per sample for a weighted mean; by default all are equal.
     batch_size : int or None
-        How many samples go through the network in one call; memory grows with it, the result doesn't change.
+        How many samples go through the network in one call; memory grows with it, the result doesn't change. By
+        default the fastest number, see `PIXELS_PER_CALL`.
     progress : bool
         Whether to show a progress bar.
 
@@ -121,21 +125,28 @@ def sample_gradients(
     ----------
     Lecture notes, section 2.1, Eq. (1).
     """
-    batch_size = SAMPLES_PER_CALL if batch_size is None else batch_size
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise ValueError(f"Expected a batch_size of at least 1, received {batch_size}.")
     remaining = iter(track(samples, progress, "samples"))
     shape: torch.Size | None = None
-    while chunk := [check_images(sample, in_range=False) for sample in islice(remaining, batch_size)]:
-        shape = shape or chunk[0].shape  # (N, C, H, W)
+    for first in remaining:
+        chunk = [check_images(first, in_range=False)]
+        others = islice(remaining, (batch_size or _samples_per_call(first)) - 1)
+        chunk += [check_images(sample, in_range=False) for sample in others]
+        shape = shape or first.shape  # (N, C, H, W)
         if any(sample.shape != shape for sample in chunk):
             raise ValueError(f"Expected samples of one shape, {tuple(shape)}, received one of another shape.")
         images = torch.cat(chunk)  # (k·N, C, H, W)
-        del chunk  # frees these samples before the next ones are drawn
+        del first, chunk  # frees these samples before the next ones are drawn
         yield from _gradient(score, images).view(-1, *shape)  # k times (N, C, H, W)
         del images
     if shape is None:
         raise ValueError("Expected at least one sample, received none.")
+
+
+def _samples_per_call(sample: Tensor) -> int:
+    pixels = PIXELS_PER_CALL * (ON_A_GPU if sample.is_cuda else 1)
+    return max(1, pixels // (sample.shape[0] * sample.shape[2] * sample.shape[3]))
 
 
 def smoothgrad(
@@ -399,7 +410,8 @@ def _gradient(score: Score, images: Tensor) -> Tensor:
         torch.inference_mode(False),
         torch.enable_grad(),
     ):  # right even where the caller switched gradients off
-        images = images.detach().clone().requires_grad_()
+        # What was made in inference mode can have no gradient, but a copy can.
+        images = (images.clone() if images.is_inference() else images.detach()).requires_grad_()
         scores = _check_scores(score(images), images)
         # The sum of the scores has every image's own gradient, for no score depends on another image.
         found = torch.autograd.grad(scores.sum(), images, allow_unused=True)[0] if scores.requires_grad else None

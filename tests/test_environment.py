@@ -1,6 +1,8 @@
 """pyproject.toml, environment.yml, constraints.txt and what is installed say the same."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
@@ -59,3 +61,19 @@ def test_everything_installed_runs_on_the_oldest_python():
 
 def version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text))
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        (
+            "lecture_lib",
+            {"torch", "numpy", "matplotlib"},
+        ),  # torch and friends come with the first module that is used
+        ("lecture_lib.networks", {"matplotlib", "scipy", "ipywidgets"}),  # seconds on the way to the first map
+    ],
+)
+def test_an_import_does_not_load_what_it_does_not_need(module, unwanted):
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not unwanted & set(loaded.stdout.split())

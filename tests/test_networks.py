@@ -1,5 +1,6 @@
 import re
 import socket
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -206,17 +207,95 @@ def test_folding_batch_norm_leaves_the_function_as_it_is(affine: bool) -> None:
         parameter.data.uniform_(-1, 1)
     images = random_images(2, dtype=torch.float64)
     expected = model.eval()(images)
-    networks.fold_batch_norm(model)
+    networks.fold_batch_norm(model, images)
     close(model(images), expected, rtol=1e-12, atol=1e-12)
+    assert not any(module.training for module in model.modules())
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
     assert sum(isinstance(layer, nn.ReLU | nn.ReLU6) for layer in model.modules()) == 2
 
 
 def test_a_batch_norm_without_a_convolution_before_it_stays() -> None:
-    model = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU())
+    model = with_statistics(nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)))
     before = model.state_dict()
-    networks.fold_batch_norm(model)
+    networks.fold_batch_norm(model, random_images())
     assert_same_state(before, model.state_dict())
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in model) == 2
+
+
+class Shortcut(nn.Module):
+    """What the convolution returns goes into the normalisation, and past it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        convolved = self.conv(images)
+        return convolved + self.norm(convolved)
+
+
+class NormalisedFirst(nn.Module):
+    """The normalisation is defined after the convolution, and is called before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.conv(self.norm(images))
+
+
+class UsedTwice(nn.Module):
+    """One convolution, two normalisations: there is no weight that is right for both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norms = nn.Conv2d(3, 3, 1), nn.ModuleList([nn.BatchNorm2d(3), nn.BatchNorm2d(3)])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        for norm in self.norms:
+            images = norm(self.conv(images))
+        return images
+
+
+def with_statistics(model: nn.Module) -> nn.Module:
+    """In evaluation mode, with means and variances that are not those of a new layer."""
+    generator = torch.Generator().manual_seed(0)
+    for name, buffer in model.named_buffers():
+        if "running" in name:
+            buffer.uniform_(0.2, 3, generator=generator)
+    return model.eval()
+
+
+@pytest.mark.parametrize("make", [Shortcut, NormalisedFirst, UsedTwice])
+def test_what_cannot_be_folded_stays_as_it_is(make: type[nn.Module]) -> None:
+    model = with_statistics(make())
+    images, before = random_images(), {name: value.clone() for name, value in model.state_dict().items()}
+    expected = model(images)
+    networks.fold_batch_norm(model, images)
+    assert_same_state(before, dict(model.state_dict()))
+    assert torch.equal(model(images), expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "size", "folded", "left"),
+    [
+        (torchvision.models.resnet18, 64, 20, 0),
+        (torchvision.models.mobilenet_v3_small, 64, 34, 0),
+        (torchvision.models.densenet121, 64, 59, 62),  # there, most normalisations come first
+        (lambda: timm.create_model("resnetv2_50"), 64, 32, 17),
+        (lambda: timm.create_model("test_vit"), 160, 0, 0),
+    ],
+)
+def test_folding_known_architectures(make: Callable[[], nn.Module], size: int, folded: int, left: int) -> None:
+    torch.manual_seed(0)
+    model = with_statistics(make()).double()
+    images = random_images(1, height=size, width=size, dtype=torch.float64)
+    expected, norms = model(images), sum(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+    networks.fold_batch_norm(model, images)
+    close(model(images), expected, rtol=1e-9, atol=1e-9 * expected.abs().max().item())
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in model.modules()) == left
+    assert norms == left + folded
 
 
 def test_the_folded_network_gives_the_same_logits_and_gradients() -> None:
@@ -375,8 +454,17 @@ def test_cached_weights_of_timm(offline_variable: bool, no_connection: Path, mon
     (repository / "snapshots" / commit).mkdir(parents=True)
     save_file(model.state_dict(), repository / "snapshots" / commit / "model.safetensors")
 
-    network = networks.load("test_resnet")
+    network = networks.load("test_resnet", fold=False)
     assert_same_state(network.model.state_dict(), model.state_dict())
+    folded = networks.load("test_resnet")
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
+    images = random_images(2, height=160, width=160)
+    close(folded(images), network(images), rtol=1e-4, atol=1e-4)
+    for loaded in (folded, network):
+        convolutions = [layer.weight for layer in loaded.modules() if isinstance(layer, nn.Conv2d)]
+        assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in convolutions)
+        assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert network.classes == networks.IMAGENET_CLASSES
     config = timm.data.resolve_data_config(model=model)
     theirs = timm.data.create_transform(**config)(

@@ -1,29 +1,33 @@
 r"""Widgets: move a slider or drag a point, and see what the method answers.
 
-A widget is a thin layer over a pure function that makes its picture: `smoothgrad_picture`,
-`integrated_gradients_picture`, `grad_cam_picture` and `plane_picture`. The picture is made in the background, so a
-newer move of a slider stops the work on an older one.
+A widget is a thin layer over a pure function that makes its pictures: `smoothgrad_pictures`,
+`integrated_gradients_pictures`, `grad_cam_pictures` and `plane_picture`. They are made in the background: a first one
+soon, then better ones, until a newer move of a slider stops the work on an older one.
 """
 
 import math
+from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import islice
 from typing import Any
 
 import ipywidgets as widgets
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lecture_lib import activations, gradients, maps, regions, show
 from lecture_lib.explore_attacks import attack as attack
 from lecture_lib.explore_attacks import bim_path as bim_path
 from lecture_lib.explore_birds import attention as attention
+from lecture_lib.explore_panels import SHOWN, Picture, data_url, image_panel, map_panel
+from lecture_lib.explore_stage import Screen, Stage
 from lecture_lib.networks import Network, Score
 from lecture_lib.samples import baseline_images, noisy_samples
-from lecture_lib.widget_parts import LAZY, MARGIN, SIDE, DraggedPoint, Explorer, Picture, data_url, draw_plane
+from lecture_lib.widget_parts import DraggedPoint, Explorer, plane_figure
 
 UNIT = "score per unit of intensity"
+FIRST = 4  # samples in one call of the network: on two cores, the first picture takes a quarter of a second
 
 
 # ---- SmoothGrad and Integrated Gradients on photographs
@@ -42,11 +46,9 @@ def smoothgrad(network: Network) -> widgets.VBox:
     ipywidgets VBox
         Shows itself at the end of a cell.
     """
-    percent = widgets.FloatSlider(
-        0.15, min=0, max=0.5, step=0.01, readout_format=".0%", description="noise level", **LAZY
-    )
-    count = widgets.IntSlider(10, min=1, max=100, description="samples", **LAZY)
-    return Explorer(network, smoothgrad_picture, "SmoothGrad", {"noise_level": percent, "n_samples": count})
+    percent = widgets.FloatSlider(0.15, min=0, max=0.5, step=0.01, readout_format=".0%", description="noise level")
+    count = widgets.IntSlider(10, min=1, max=100, description="samples")
+    return Explorer(network, smoothgrad_pictures, "SmoothGrad", {"noise_level": percent, "n_samples": count})
 
 
 def integrated_gradients(network: Network) -> widgets.VBox:
@@ -63,13 +65,15 @@ def integrated_gradients(network: Network) -> widgets.VBox:
         Shows itself at the end of a cell.
     """
     start = widgets.Dropdown(options=["black", "white", "blur", "uniform"], description="baseline")
-    count = widgets.IntSlider(10, min=1, max=300, description="steps", **LAZY)
+    count = widgets.IntSlider(10, min=1, max=300, description="steps")
     controls = {"baseline": start, "n_steps": count}
-    return Explorer(network, integrated_gradients_picture, "Integrated Gradients", controls)
+    return Explorer(network, integrated_gradients_pictures, "Integrated Gradients", controls)
 
 
-def smoothgrad_picture(score: Score, image: Tensor, title: str, *, noise_level: float, n_samples: int) -> Picture:
-    """The image, the first of its noisy copies, and the SmoothGrad map: the largest absolute value over the channels.
+def smoothgrad_pictures(
+    score: Score, image: Tensor, title: str, *, noise_level: float, n_samples: int
+) -> Iterator[Picture]:
+    """The image, its first noisy copy, and the SmoothGrad map of the samples so far: the largest value over channels.
 
     Parameters
     ----------
@@ -82,19 +86,29 @@ def smoothgrad_picture(score: Score, image: Tensor, title: str, *, noise_level: 
     noise_level, n_samples
         As in `lecture_lib.gradients.smoothgrad`.
 
-    Returns
-    -------
+    Yields
+    ------
     Picture
-        With the standard deviation of the noise in its caption.
+        After some of the samples and after all, with the standard deviation of the noise in its caption.
     """
-    found = gradients.smoothgrad(score, image, noise_level=noise_level, n_samples=n_samples)
-    noisy = next(noisy_samples(image, noise_level=noise_level))
+    copies = list(islice(noisy_samples(image, noise_level=noise_level), 1))
+    first = [image_panel(image, "image"), image_panel(copies[0], "one noisy copy")]
     sigma = noise_level * float(image.max() - image.min())
-    caption = f"Mean of {n_samples} gradients; the noise has σ = {sigma:.2f} ({noise_level:.0%} of I_max − I_min)."
-    return _three_panels(image, noisy, "one noisy copy", maps.max_abs(found), title, UNIT, caption)
+    noise = f"the noise has σ = {sigma:.2f} ({noise_level:.0%} of I_max − I_min)."
+    samples = noisy_samples(image, noise_level=noise_level, n_samples=n_samples)
+    total = torch.zeros_like(image)
+    for count, found in enumerate(gradients.sample_gradients(score, samples, batch_size=FIRST), start=1):
+        total += found
+        if count in SHOWN or count == n_samples:
+            values = maps.max_abs(total / count)
+            so_far = "" if count == n_samples else f" so far, of {n_samples}"
+            caption = f"Mean of {count} gradients{so_far}; {noise}"
+            yield Picture([*first, _map_panel(values, title, UNIT)], caption)
 
 
-def integrated_gradients_picture(score: Score, image: Tensor, title: str, *, baseline: str, n_steps: int) -> Picture:
+def integrated_gradients_pictures(
+    score: Score, image: Tensor, title: str, *, baseline: str, n_steps: int
+) -> Iterator[Picture]:
     """The image, the baseline, and the map of Integrated Gradients: the mean over the channels, with sign.
 
     Parameters
@@ -108,36 +122,31 @@ def integrated_gradients_picture(score: Score, image: Tensor, title: str, *, bas
     baseline, n_steps
         As in `lecture_lib.gradients.integrated_gradients`.
 
-    Returns
-    -------
+    Yields
+    ------
     Picture
-        With the completeness gap in its caption.
+        With few steps, which are done soon, and with all; the completeness gap is in the caption.
     """
-    found, gap = gradients.integrated_gradients(
-        score, image, baseline=baseline, n_steps=n_steps, return_completeness_gap=True
-    )
-    total, difference = float(found.sum()), float(found.sum() - gap)
-    share = f" ({gap.item() / difference:.1%} of f(I) − f(B))" if abs(difference) > 1e-6 else ""
-    caption = (
-        f"f(I) − f(B) = {difference:.2f}; the attribution adds up to {total:.2f}. "
-        f"Completeness gap: {gap.item():.2f}{share}."
-    )
-    start = baseline_images(image, baseline)
-    return _three_panels(image, start, f"baseline: {baseline}", maps.mean(found), title, "score", caption)
+    first = [image_panel(image, "image"), image_panel(baseline_images(image, baseline), f"baseline: {baseline}")]
+    for count in [*(few for few in SHOWN if 2 * few < n_steps), n_steps]:
+        found, gap = gradients.integrated_gradients(
+            score, image, baseline=baseline, n_steps=count, batch_size=FIRST, return_completeness_gap=True
+        )
+        panels = [*first, _map_panel(maps.mean(found), title, "score")]
+        so_far = "" if count == n_steps else f"With {count} steps, until {n_steps} are done: "
+        yield Picture(panels, so_far + _completeness(float(found.sum()), gap.item()))
 
 
-def _three_panels(
-    image: Tensor, second: Tensor, second_title: str, values: Tensor, title: str, label: str, caption: str
-) -> Picture:
-    figure = Figure(
-        figsize=(3.2 * show.PANEL, show.PANEL + 0.3), layout="constrained"
-    )  # no pyplot: not the main thread
-    axes = figure.subplots(1, 3)
-    show.draw_image(axes[0], image, "image")
-    show.draw_image(axes[1], second, second_title)
-    limit = float(values.abs().flatten().quantile(0.995))
-    show.draw_map(axes[2], values, title, label=label, limit=limit)
-    return Picture(show.png(figure), f"The image, {second_title}, and a map: {title}.", caption)
+def _completeness(total: float, gap: float) -> str:
+    difference = total - gap
+    share = f" ({gap / difference:.1%} of f(I) − f(B))" if abs(difference) > 1e-6 else ""
+    return (
+        f"f(I) − f(B) = {difference:.2f}; the attribution adds up to {total:.2f}. Completeness gap: {gap:.2f}{share}."
+    )
+
+
+def _map_panel(values: Tensor, title: str, unit: str) -> str:
+    return map_panel(values, title, unit=unit, limit=float(values.abs().flatten().quantile(0.995)))
 
 
 # ---- Grad-CAM on photographs and collages
@@ -160,14 +169,14 @@ def grad_cam(network: Network) -> widgets.VBox:
     """
     layers = _layers_with_maps(network)
     layer = widgets.Dropdown(options=layers, value=layers[-1][1], description="layer")
-    relu = widgets.Checkbox(True, description="ReLU: only what raises the score")
+    relu = widgets.Checkbox(True, description="ReLU: only what raises the score", indent=False)
     options = {"layer": layer, "relu_attributions": relu}
-    return Explorer(network, grad_cam_picture, "Grad-CAM", options, COLLAGES)
+    return Explorer(network, grad_cam_pictures, "Grad-CAM", options, COLLAGES)
 
 
-def grad_cam_picture(
+def grad_cam_pictures(
     score: Score, image: Tensor, title: str, *, layer: nn.Module, relu_attributions: bool = True
-) -> Picture:
+) -> Iterator[Picture]:
     """The image, the map in its cells, and the upsampled map over the image in gray.
 
     Parameters
@@ -181,10 +190,10 @@ def grad_cam_picture(
     layer, relu_attributions
         As in `lecture_lib.activations.grad_cam`.
 
-    Returns
-    -------
+    Yields
+    ------
     Picture
-        With the number of cells in its caption, and how much of the positive map lies on the left half.
+        One, with the number of cells in its caption, and how much of the positive map lies on the left half.
     """
     found = activations.grad_cam(score, image, layer, relu_attributions=relu_attributions)
     upsampled = maps.upsample(found, (image.shape[2], image.shape[3]))
@@ -194,14 +203,13 @@ def grad_cam_picture(
     caption = f"{rows} × {columns} cells. " + (
         "No cell is positive." if math.isnan(share) else f"{share:.0%} of what is positive lies on the left half."
     )
-    figure = Figure(figsize=(3.2 * show.PANEL, show.PANEL + 0.3), layout="constrained")
-    axes = figure.subplots(1, 3)
-    limit, signed = float(found.abs().max()), bool(found.min() < 0)
-    show.draw_image(axes[0], image, "image")
-    show.draw_map(axes[1], found, f"{rows} × {columns} cells", limit=limit, signed=signed)
-    show.draw_image(axes[2], image.mean(dim=1, keepdim=True), title)
-    show.draw_map(axes[2], upsampled, title, label="score", limit=limit, signed=signed, see_through=True)
-    return Picture(show.png(figure), f"The image, its map in cells, and the map over the image: {title}.", caption)
+    scale: dict[str, Any] = {
+        "limit": float(found.abs().max()),
+        "signed": bool(found.min() < 0),
+        "unit": "score",
+    }
+    cells = map_panel(found, f"{rows} × {columns} cells", **scale)
+    yield Picture([image_panel(image, "image"), cells, map_panel(upsampled, title, over=image, **scale)], caption)
 
 
 def _layers_with_maps(network: Network) -> list[tuple[str, nn.Module]]:
@@ -223,6 +231,9 @@ def _layers_with_maps(network: Network) -> list[tuple[str, nn.Module]]:
 
 # ---- a point in a plane
 
+PLANE_ALT = (
+    "Probability of a class over the unit square, with the boundary at 0.5 and an arrow field of its gradient."
+)
 LONGEST = 0.35  # length of the arrow at the point where the gradient is as large as the largest in the field
 
 
@@ -249,13 +260,13 @@ def plane(score: Score, points: Tensor | None = None, labels: Tensor | None = No
     TypeError, ValueError
         As in `plane_picture`.
     """
-    picture, largest = plane_picture(score, points, labels), float(_field(score)[1].norm(dim=1).max())
-    point = DraggedPoint(picture=data_url(picture), alt=picture.alt)
-    caption = widgets.HTML()
+    png, largest = plane_picture(score, points, labels), float(_field(score)[1].norm(dim=1).max())
+    point = DraggedPoint(picture=data_url(png), alt=PLANE_ALT)
+    caption = Screen()
 
     def follow(_: object = None) -> None:
         """Set the arrow and the numbers to those of the point's place."""
-        x, y = point.point
+        x, y = point.value
         value, (dx, dy) = at_point(score, x, y)
         point.arrow = [dx * LONGEST / (largest or 1), dy * LONGEST / (largest or 1)]
         caption.value = (
@@ -263,9 +274,8 @@ def plane(score: Score, points: Tensor | None = None, labels: Tensor | None = No
             f"gradient ({dx:.2f}, {dy:.2f}), length {(dx**2 + dy**2) ** 0.5:.2f}"
         )
 
-    point.observe(follow, "point")
     follow()
-    return widgets.VBox([point, caption])
+    return Stage({"point": point}, [point], [caption], follow)
 
 
 def at_point(score: Score, x: float, y: float) -> tuple[float, tuple[float, float]]:
@@ -288,7 +298,7 @@ def at_point(score: Score, x: float, y: float) -> tuple[float, tuple[float, floa
     return float(gradients.evaluate(score, image)), (dx, dy)
 
 
-def plane_picture(score: Score, points: Tensor | None = None, labels: Tensor | None = None) -> Picture:
+def plane_picture(score: Score, points: Tensor | None = None, labels: Tensor | None = None) -> bytes:
     """The unit square, coloured by probability, with the boundary at 0.5, the gradient field, and given points.
 
     Parameters
@@ -298,26 +308,21 @@ def plane_picture(score: Score, points: Tensor | None = None, labels: Tensor | N
 
     Returns
     -------
-    Picture
-        The unit square lies MARGIN pixels from the left and from the top, and its sides have SIDE pixels.
+    bytes
+        Of a PNG file. The unit square lies MARGIN pixels from the left and from the top, and its sides have SIDE
+        pixels.
 
     Raises
     ------
     TypeError, ValueError
         If the score is no probability or does not depend on the point, or points and labels don't fit together.
     """
-    width, height = SIDE + 2.5 * MARGIN, SIDE + 2 * MARGIN
-    figure = Figure(figsize=(width / 100, height / 100))
-    ax = figure.add_axes((MARGIN / width, MARGIN / height, SIDE / width, SIDE / height))
-    background = draw_plane(ax, score)
+    figure, ax = plane_figure(score)
     ax.quiver(*torch.cat(_field(score), dim=1).T.numpy(), color="dimgray", angles="xy")
     if points is not None:
         _draw_points(ax, points.flatten(1), labels)
-    ax.set_title("probability, boundary and gradient field")
-    bar_axes = figure.add_axes(((SIDE + 1.2 * MARGIN) / width, MARGIN / height, 0.2 * MARGIN / width, SIDE / height))
-    figure.colorbar(background, cax=bar_axes, label="probability of class 1")
-    alt = "Probability of a class over the unit square, with the boundary at 0.5 and an arrow field of its gradient."
-    return Picture(show.png(figure, tight=False), alt, "")
+    ax.set_title("probability and gradient field", fontsize=15)
+    return show.png(figure, tight=False)
 
 
 def _field(score: Score) -> tuple[Tensor, Tensor]:

@@ -1,21 +1,24 @@
 r"""Widgets on attacks: move epsilon and watch the probabilities, or follow an attack step by step in a plane.
 
-As in `lecture_lib.explore`, a widget is a thin layer over a pure function that makes its picture: `attack_picture`
+As in `lecture_lib.explore`, a widget is a thin layer over a pure function that makes its pictures: `attack_pictures`
 and `bim_path_picture`.
 """
 
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import ipywidgets as widgets
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from lecture_lib import attacks, gradients, show
+from lecture_lib.explore_panels import SHOWN, Picture, bars_panel, figure_panel, image_panel
+from lecture_lib.explore_stage import Live
 from lecture_lib.networks import Network, Score
-from lecture_lib.widget_parts import LAZY, Explorer, Picture, data_url, draw_plane
+from lecture_lib.widget_parts import Explorer, plane_figure
 
 # ---- an attack on a photograph
 
@@ -35,16 +38,16 @@ def attack(network: Network) -> widgets.VBox:
     ipywidgets VBox
         Shows itself at the end of a cell.
     """
-    epsilon = widgets.FloatSlider(1, min=0, max=16, step=0.25, description="ε · 255", **LAZY)
-    steps = widgets.IntSlider(1, min=1, max=20, description="steps", **LAZY)
+    epsilon = widgets.FloatSlider(1, min=0, max=16, step=0.25, description="ε · 255")
+    steps = widgets.IntSlider(1, min=1, max=20, description="steps")
     direction = widgets.Dropdown(options=DIRECTIONS, description="direction")
     controls = {"levels": epsilon, "n_steps": steps, "direction": direction}
-    return Explorer(network, partial(attack_picture, network), "Attack on", controls, score=network.loss)
+    return Explorer(network, partial(attack_pictures, network), "Attack on", controls, score=network.loss)
 
 
-def attack_picture(
+def attack_pictures(
     network: Network, loss: Score, image: Tensor, title: str, *, levels: float, n_steps: int, direction: str
-) -> Picture:
+) -> Iterator[Picture]:
     """The image before and after an attack, what was added, and the five most probable classes after it.
 
     Parameters
@@ -56,7 +59,7 @@ def attack_picture(
     image : Tensor, shape (1, C, H, W)
         Pixels in [0, 1].
     title : str
-        Names the attack, for readers who can't see the picture.
+        Names the attack.
     levels : float
         Epsilon in units of 1/255.
     n_steps : int
@@ -64,10 +67,10 @@ def attack_picture(
     direction : {"away from the class", "towards the class"}
         What to do with the loss.
 
-    Returns
-    -------
+    Yields
+    ------
     Picture
-        With the most probable class before and after in its caption.
+        After some steps and after all, with the most probable class before and after in its caption.
     """
 
     def gain(images: Tensor) -> Tensor:
@@ -76,51 +79,33 @@ def attack_picture(
 
     epsilon = levels / 255
     step_size = epsilon if n_steps == 1 else epsilon / 4
-    found = attacks.bim(gain, image, epsilon=epsilon, step_size=step_size, n_steps=n_steps)
-    figure = Figure(
-        figsize=(5 * show.PANEL, show.PANEL + 0.3), layout="constrained"
-    )  # no pyplot: not the main thread
-    axes = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.2))
-    show.draw_image(axes[0], image, "image")
-    show.draw_image(axes[1], 0.5 + found.perturbation / (2 * epsilon or 1), "what is added (gray: nothing)")
-    show.draw_image(axes[2], found.images, "after the attack")
-    draw_probabilities(axes[3], network, image, found.images)
-    (name, before), (new_name, after) = (network.predict(each, top=1)[0][0] for each in (image, found.images))
-    caption = (
-        f"ε = {levels:g}/255, {'FGSM' if n_steps == 1 else f'BIM with {n_steps} steps of ε/4'}. "
-        f"Before: {name} ({before:.0%}). After: {new_name} ({after:.0%}). "
-        f"L2 norm of the change: {found.l2.item():.2f}."
-    )
-    return Picture(
-        show.png(figure), f"{title}: the image, the enlarged change, the changed image, and bars.", caption
-    )
+    path = attacks.bim_path(gain, image, epsilon=epsilon, step_size=step_size, n_steps=n_steps)
+    for count, changed in enumerate(path):
+        if count == n_steps or count in SHOWN:
+            so_far = f"{count} of {n_steps}" if count < n_steps else f"{n_steps}"
+            how = "FGSM" if n_steps == 1 else f"BIM with {so_far} steps of ε/4"
+            yield _attack_picture(network, image, changed, title, f"ε = {levels:g}/255, {how}.", epsilon)
 
 
-def draw_probabilities(ax: Axes, network: Network, before: Tensor, after: Tensor, top: int = 5) -> None:
-    """Draw the most probable classes of an image after an attack as bars, and their probabilities before it as marks.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Where to draw.
-    network : Network
-        The classifier.
-    before, after : Tensors, shape (1, C, H, W)
-        Pixels in [0, 1].
-    top : int
-        How many classes.
-    """
-    names, probabilities = zip(*network.predict(after, top)[0], strict=True)
+def _attack_picture(
+    network: Network, image: Tensor, changed: Tensor, title: str, how: str, epsilon: float
+) -> Picture:
     with torch.no_grad():
-        earlier = network(before).softmax(dim=1)[0, [network.classes.index(name) for name in names]].tolist()
-    places = range(len(names))
-    ax.barh(places, probabilities, color="tab:blue", label="after")
-    ax.plot(earlier, places, "D", color="tab:orange", markeredgecolor="black", label="before")
-    ax.set_yticks(places, [name[:18] for name in names], fontsize=8)
-    ax.invert_yaxis()
-    ax.set(xlim=(-0.03, 1.03), xlabel="probability")
-    ax.set_title("most probable classes", fontsize=10)
-    ax.legend(fontsize=8, loc="lower right")
+        before, after = network(torch.cat([image, changed])).softmax(dim=1)
+    most = [int(k) for k in after.topk(min(5, len(after))).indices]
+    names = [network.classes[k] for k in most]
+    top, change = int(before.argmax()), changed - image
+    caption = (
+        f"{how} Before: {network.classes[top]} ({before[top]:.0%}). After: {names[0]} ({after[most[0]]:.0%}). "
+        f"L2 norm of the change: {change.norm():.2f}."
+    )
+    panels = [
+        image_panel(image, "image"),
+        image_panel(0.5 + change / (2 * epsilon or 1), "what is added", "gray: nothing"),
+        image_panel(changed, title),
+        bars_panel(names, after[most].tolist(), before[most].tolist(), "top classes"),
+    ]
+    return Picture(panels, caption)
 
 
 # ---- the path of BIM in a plane
@@ -147,26 +132,19 @@ def bim_path(score: Score, start: tuple[float, float] = (0.5, 0.5)) -> widgets.V
     TypeError, ValueError
         As in `bim_path_picture`.
     """
-    x1, x2 = (
-        widgets.FloatSlider(value, min=0, max=1, step=0.01, description=name, **LAZY)
-        for value, name in zip(start, ("x₁", "x₂"), strict=True)
-    )
-    epsilon = widgets.FloatSlider(0.2, min=0, max=0.5, step=0.01, description="ε", **LAZY)
-    step_size = widgets.FloatSlider(0.04, min=0.01, max=0.2, step=0.01, description="step α", **LAZY)
-    steps = widgets.IntSlider(1, min=1, max=20, description="steps", **LAZY)
-    picture = widgets.HTML()
+    controls = {
+        "x1": widgets.FloatSlider(start[0], min=0, max=1, step=0.01, description="x₁"),
+        "x2": widgets.FloatSlider(start[1], min=0, max=1, step=0.01, description="x₂"),
+        "epsilon": widgets.FloatSlider(0.2, min=0, max=0.5, step=0.01, description="ε"),
+        "step_size": widgets.FloatSlider(0.04, min=0.01, max=0.2, step=0.01, description="step α"),
+        "n_steps": widgets.IntSlider(1, min=1, max=20, description="steps"),
+    }
 
-    def redraw(_: object = None) -> None:
+    def draw(_: object, *, x1: float, x2: float, **options: Any) -> list[Picture]:
         """Draw what the sliders say."""
-        made = bim_path_picture(
-            score, (x1.value, x2.value), epsilon=epsilon.value, step_size=step_size.value, n_steps=steps.value
-        )
-        picture.value = f'<img src="{data_url(made)}" alt="{made.alt}"><p>{made.caption}</p>'
+        return [bim_path_picture(score, (x1, x2), **options)]
 
-    for control in (x1, x2, epsilon, step_size, steps):
-        control.observe(redraw, "value")
-    redraw()
-    return widgets.VBox([widgets.HBox([x1, x2]), widgets.HBox([epsilon, step_size, steps]), picture])
+    return Live(draw, controls)
 
 
 def bim_path_picture(
@@ -191,14 +169,12 @@ def bim_path_picture(
     TypeError, ValueError
         If the score is no probability, or a number is out of range.
     """
-    figure = Figure(figsize=(5.6, 4.8), layout="constrained")
-    ax = figure.add_subplot(aspect="equal")
-    figure.colorbar(draw_plane(ax, score), ax=ax, label="probability of class 1")
+    figure, ax = plane_figure(score)
     ends = draw_attacks(ax, score, start, epsilon=epsilon, step_size=step_size, n_steps=n_steps)
     values = [gradients.evaluate(score, end).item() for end in (torch.tensor(start).view(1, 1, 1, 2), *ends)]
     alt = "The unit square coloured by probability, a start, the square ball around it, and the paths of two attacks."
     caption = f"Probability at the start: {values[0]:.2f}; after FGSM: {values[1]:.2f}; after BIM: {values[2]:.2f}."
-    return Picture(show.png(figure), alt, caption)
+    return Picture([figure_panel(show.png(figure, tight=False), alt)], caption)
 
 
 def draw_attacks(
@@ -228,5 +204,5 @@ def draw_attacks(
     ax.plot(*torch.cat([image, one]).flatten(1).T, "s-", color="goldenrod", markersize=6, label="FGSM: one step")
     ax.plot(*path.T, "o-", color="black", markersize=4, label="BIM: many steps")
     ax.plot(*start, "*", color="white", markeredgecolor="black", markersize=14, label="start")
-    ax.legend(fontsize=8, loc="lower left")
+    ax.legend(fontsize=10, loc="upper right")
     return one, path[-1].view(1, 1, 1, 2)

@@ -1,11 +1,13 @@
 """Widgets on drawn birds: choose a scene, and see what a network of ours makes of it."""
 
+from typing import Any
+
 import ipywidgets as widgets
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from lecture_lib import activations, birds, maps, regions, show
-from lecture_lib.widget_parts import Picture, _html
+from lecture_lib import activations, birds, maps, regions
+from lecture_lib.explore_panels import Picture, image_panel, map_panel
+from lecture_lib.explore_stage import Live
 
 
 def attention(network: nn.Module) -> widgets.VBox:
@@ -22,27 +24,25 @@ def attention(network: nn.Module) -> widgets.VBox:
         Shows itself at the end of a cell.
     """
     layers, _, heads = activations.attention(network, birds.scenes(1, seed=0)[0]).shape[:3]
+    every, mean = [("rollout of all", None)], [("mean", None)]
     controls = {
-        "bird": widgets.IntSlider(0, min=0, max=99, description="bird", continuous_update=False),
-        "layer": widgets.Dropdown(
-            options=[("rollout of all", None), *((str(k + 1), k) for k in range(layers))], description="layer"
-        ),
+        "bird": widgets.IntSlider(0, min=0, max=99, description="bird"),
+        "layer": widgets.Dropdown(options=every + [(str(k + 1), k) for k in range(layers)], description="layer"),
         "head": widgets.Dropdown(
-            options=[("mean", None), *((str(k + 1), k) for k in range(heads))], description="head"
+            options=mean + [(str(k + 1), k) for k in range(heads)], description="head", disabled=True
         ),
     }
-    picture = widgets.HTML()
 
-    def redraw(_: object = None) -> None:
+    def switch_head(_: object) -> None:
+        """Rollout takes all heads."""
+        controls["head"].disabled = controls["layer"].value is None
+
+    def draw(_: object, **values: Any) -> list[Picture]:
         """Show what the controls say."""
-        controls["head"].disabled = controls["layer"].value is None  # rollout takes all heads
-        values = {name: control.value for name, control in controls.items()}
-        picture.value = _html(attention_picture(network, **values))
+        return [attention_picture(network, **values)]
 
-    for control in controls.values():
-        control.observe(redraw, "value")
-    redraw()
-    return widgets.VBox([widgets.HBox(list(controls.values())), picture])
+    controls["layer"].observe(switch_head, "value")
+    return Live(draw, controls)
 
 
 def attention_picture(network: nn.Module, bird: int, *, layer: int | None = None, head: int | None = None) -> Picture:
@@ -70,17 +70,14 @@ def attention_picture(network: nn.Module, bird: int, *, layer: int | None = None
         f"{name} {regions.inside_fraction(upsampled, mask).item():.0%} ({mask.mean().item():.0%})"
         for name, mask in {"bird": 1 - masks[:, -1], **dict(zip(birds.PARTS, masks.unbind(1), strict=False))}.items()
     ]
-    figure = Figure(figsize=(3.2 * show.PANEL, show.PANEL + 0.3), layout="constrained")
-    axes = figure.subplots(1, 3)
-    limit = float(found.max())
-    show.draw_image(axes[0], image, f"bird {bird}")
-    show.draw_map(axes[1], found, f"{found.shape[1]} × {found.shape[2]} patches", limit=limit)
-    show.draw_image(axes[2], image.mean(dim=1, keepdim=True), title)
-    show.draw_map(axes[2], upsampled, title, label="multiples of the mean weight", limit=limit, see_through=True)
-    caption = f"Share of the map (of the area): {', '.join(shares)}."
-    return Picture(
-        show.png(figure), f"Bird {bird}, the attention of its patches, and the map over it: {title}.", caption
-    )
+    cells = f"{found.shape[1]} × {found.shape[2]} patches"
+    scale: dict[str, Any] = {"limit": float(found.max()), "unit": "multiples of the mean weight"}
+    panels = [
+        image_panel(image, f"bird {bird}"),
+        map_panel(found, cells, **scale),
+        map_panel(upsampled, title, over=image, **scale),
+    ]
+    return Picture(panels, f"Share of the map (of the area): {', '.join(shares)}.")
 
 
 def _class_token(rows: Tensor, layer: int | None, head: int | None) -> tuple[str, Tensor]:

@@ -5,9 +5,8 @@ calls them in the background, where a newer choice stops the work on an older on
 memory: nothing is written to disk.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from functools import cache
 from html import escape
 from io import BytesIO
@@ -26,13 +25,13 @@ from torchvision.transforms.functional import to_pil_image
 from lecture_lib import attacks, bird_networks, birds, networks, pictures, show
 from lecture_lib.card import explanation_card
 from lecture_lib.card_methods import METHODS
+from lecture_lib.explore_stage import Screen, Stage, Turn, remember
 from lecture_lib.networks import Network
 from lecture_lib.upload import Upload, check_size
-from lecture_lib.widget_parts import LAZY, _Background, _Outdated
+from lecture_lib.widget_parts import LAZY
 
 BIRDS = [f"bird {number}" for number in range(1, 9)]  # drawn scenes, for the bird networks
 BASELINES = {"random noise": "uniform", "black": "black", "white": "white", "blurred copy": "blur"}
-KEPT = 100  # cards that are remembered, so that going back costs no time
 
 # ---- Pure functions ---------------------------------------------------------------------------------------------
 
@@ -169,7 +168,7 @@ class Choice(NamedTuple):
     epsilon: float
 
 
-class CardExplorer(widgets.VBox):  # type: ignore[misc]
+class CardExplorer(Stage):
     """Choose a picture, a network, a class and methods: one explanation card each, side by side. Attack the picture.
 
     Parameters
@@ -182,18 +181,19 @@ class CardExplorer(widgets.VBox):  # type: ignore[misc]
         self.networks: dict[str, Network] = {}
         self.kept: dict[Any, str] = {}  # cards that were made already
         self.listed: tuple[str, str | Own] | None = None  # the network and the picture whose classes are listed
-        self.quiet = False  # whether the controls are changed by the widget itself
-        self.background = _Background()
         self._make_controls(methods)
-        rows = [
-            widgets.HBox([self.picture, self.upload, self.path]),
-            widgets.HBox([self.network, self.likely, self.typed]),
-            widgets.HBox([*self.methods.values()]),
-            widgets.HBox([self.samples, self.baseline, self.epsilon, self.bar]),
-        ]
+        boxes = {
+            name: widgets.Checkbox(name in methods, description=METHODS[name].name, indent=False) for name in METHODS
+        }
+        self.methods, self.places = boxes, {name: Screen() for name in METHODS}
+        self.finished, self.answer = dict.fromkeys(METHODS, ""), widgets.HTML()
+        files, classes = [self.picture, self.upload, self.path], [self.network, self.likely, self.typed]
+        row = [*files, *classes, *boxes.values(), self.samples, self.baseline, self.epsilon]
+        names = ("picture", "network", "likely", "typed", "samples", "baseline", "epsilon")
+        controls = {name: getattr(self, name) for name in names}
         cards = widgets.HBox([*self.places.values()], layout={"flex_flow": "row wrap"})
-        super().__init__([*rows, self.message, self.answer, cards])
-        self._run().result()  # the first cards are there when the widget appears
+        super().__init__({**controls, **boxes}, row, [self.answer, cards], self._start)
+        self._start().result()  # the first cards are there when the widget appears
 
     def _make_controls(self, methods: Sequence[str]) -> None:
         names = [(name, name) for name in (*pictures.photos(), *BIRDS)]
@@ -204,36 +204,26 @@ class CardExplorer(widgets.VBox):  # type: ignore[misc]
         self.network = widgets.Combobox(**known, description="network", **LAZY)
         self.likely = widgets.Dropdown(description="class")
         self.typed = widgets.Text(description="other class", placeholder="any class it knows", **LAZY)
-        self.methods = {
-            name: widgets.Checkbox(name in methods, description=METHODS[name].name, indent=False) for name in METHODS
-        }
-        self.samples = widgets.IntSlider(20, min=2, max=300, description="samples", **LAZY)
+        self.samples = widgets.IntSlider(20, min=2, max=300, description="samples")
         self.baseline = widgets.Dropdown(options=BASELINES, description="baseline")
-        whole = {"style": {"description_width": "initial"}}  # the label is not cut
-        self.epsilon = widgets.FloatSlider(0, min=0, max=8, step=0.5, description="attack ε · 255", **whole, **LAZY)
-        self.bar = widgets.IntProgress(max=len(METHODS), description="working", layout={"visibility": "hidden"})
-        self.message, self.answer = widgets.HTML(), widgets.HTML()
-        self.places, self.finished = {name: widgets.HTML() for name in METHODS}, dict.fromkeys(METHODS, "")
+        self.epsilon = widgets.FloatSlider(0, min=0, max=8, step=0.5, description="attack ε · 255")
         for control in (self.picture, self.network, self.likely):
-            control.observe(self._other_class, "value")
-        for control in (self.typed, *self.methods.values(), self.samples, self.baseline, self.epsilon):
-            control.observe(self._redraw, "value")
+            control.observe(self._forget_typed, "value")
         self.path.observe(self._read, "value")
 
     # Controls that were moved
 
-    def _other_class(self, _: object = None) -> None:
-        """Forget the class that was typed: it belonged to another picture, or one from the list was chosen."""
-        if not self.quiet:
+    def _forget_typed(self, _: object = None) -> None:
+        """The class that was typed belonged to another picture, or one from the list was chosen."""
+        if not self.quiet.on:
             with self._quietly():
                 self.typed.value = ""
-            self._redraw()
 
-    def _redraw(self, _: object = None) -> None:
-        if not self.quiet:
-            self._run()
+    def _put_back(self, _: object = None) -> None:
+        self.listed, self.path.value = None, ""  # the most probable class is chosen again
+        super()._put_back()
 
-    def _run(self) -> "Future[None]":
+    def _start(self) -> "Future[None]":
         choice = Choice(
             network=self.network.value.strip(),
             source=self.picture.value,
@@ -244,7 +234,7 @@ class CardExplorer(widgets.VBox):  # type: ignore[misc]
             baseline=self.baseline.value,
             epsilon=self.epsilon.value / 255,
         )
-        return self.background.run(self._draw, choice)
+        return self.background.run(self._safely, self._draw, choice)
 
     def _read(self, _: object = None) -> None:
         if self.path.value.strip():
@@ -267,42 +257,29 @@ class CardExplorer(widgets.VBox):  # type: ignore[misc]
         names = [(label, value) for label, value in self.picture.options if isinstance(value, str)]
         with self._quietly():
             self.picture.options = [*names, (f"your own: {own.name}", own)]
-            self.picture.value = own
-        self._other_class()
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """Change controls without an answer to each change."""
-        self.quiet = True
-        try:
-            yield
-        finally:
-            self.quiet = False
+            self.picture.value, self.typed.value = own, ""
+        self._changed()
 
     # In the background
 
-    def _draw(self, check: Callable[[], None], choice: Choice) -> None:
-        try:
-            check()
-            self.bar.value, self.bar.layout.visibility = 0, "visible"
-            network = self._load(choice.network)
-            image = open_picture(choice.source, network)
-            target = self._target(network, image, choice)
+    def _draw(self, turn: Turn, choice: Choice) -> None:
+        self.bar.max = len(METHODS)
+        network = self._load(choice.network)
+        image = open_picture(choice.source, network)
+        target = self._target(turn, network, image, choice)
+        with turn.showing():
             for name, place in self.places.items():
                 place.value = f'<div style="opacity: 0.3">{self.finished[name]}</div>'  # it is about an older choice
-            with network.register_forward_pre_hook(lambda *_: check()):
-                image, self.answer.value = attacked(network, image, choice.epsilon)
-                for name, place in self.places.items():
-                    chosen = name in choice.methods
-                    self.finished[name] = self._card(network, image, target, name, choice) if chosen else ""
-                    place.value = self.finished[name]
+        with network.register_forward_pre_hook(lambda *_: turn.check()):
+            image, words = attacked(network, image, choice.epsilon)
+            with turn.showing():
+                self.answer.value = words
+            for name in METHODS:
+                chosen = name in choice.methods
+                card = self._card(network, image, target, name, choice) if chosen else ""
+                with turn.showing():
+                    self.finished[name] = self.places[name].value = card
                     self.bar.value += 1
-            self.message.value = ""
-        except _Outdated:
-            return
-        except Exception as error:  # nobody sees a traceback of the background: say it in the widget
-            self._say(error)
-        self.bar.layout.visibility = "hidden"
 
     def _load(self, name: str) -> Network:
         if name not in self.networks:
@@ -310,16 +287,16 @@ class CardExplorer(widgets.VBox):  # type: ignore[misc]
             self.networks[name] = networks.load(name)
         return self.networks[name]
 
-    def _target(self, network: Network, image: Tensor, choice: Choice) -> str:
+    def _target(self, turn: Turn, network: Network, image: Tensor, choice: Choice) -> str:
         """The class to explain; lists the most probable ones if picture or network are new."""
         likely = choice.likely
         if self.listed != (choice.network, choice.source):
             predictions = network.predict(image)[0]
             likely = predictions[0][0]
-            with self._quietly():
+            with turn.showing(), self._quietly():
                 self.likely.options = [(f"{name} ({p:.0%})", name) for name, p in predictions]
                 self.likely.index = 0
-            self.listed = (choice.network, choice.source)
+                self.listed = (choice.network, choice.source)
         return network.classes[network.index(choice.typed or likely)]
 
     def _card(self, network: Network, image: Tensor, target: str, method: str, choice: Choice) -> str:
@@ -335,10 +312,5 @@ class CardExplorer(widgets.VBox):  # type: ignore[misc]
                 made = show.card_html(explanation_card(network, image, target, method, **options))
             except ValueError as error:  # such as: Grad-CAM needs a convolutional network
                 return f"<p><b>{METHODS[method].name}.</b> {escape(str(error))}</p>"
-            if len(self.kept) >= KEPT:
-                self.kept.clear()
-            self.kept[key] = made
+            remember(self.kept, key, made)
         return self.kept[key]
-
-    def _say(self, error: Exception) -> None:
-        self.message.value = f"<b>{escape(str(error))}</b>"

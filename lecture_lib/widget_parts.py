@@ -1,13 +1,7 @@
-"""The machinery under `lecture_lib.explore`: controls, work in the background, and a point that is dragged.
+"""Parts of the widgets under `lecture_lib.explore`: photograph and class, a point that is dragged, and its plane."""
 
-Nothing here is about saliency maps.
-"""
-
-from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from html import escape
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import anywidget
 import ipywidgets as widgets
@@ -15,32 +9,30 @@ import torch
 import traitlets
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from lecture_lib import gradients, pictures, show
+from lecture_lib.explore_panels import Picture
+from lecture_lib.explore_stage import Live
 from lecture_lib.networks import Network, Score
 
-SIDE, MARGIN = 420, 60  # pixels: of the unit square in its picture, and around it
-LAZY = {"continuous_update": False}  # a slider reports where it was let go, not every place on the way
+SIDE, MARGIN = 360, 50  # pixels: of the unit square in its picture, and around it
+LAZY = {"continuous_update": False}  # a text counts when it is complete
+
+# ---- About a photograph and a class -----------------------------------------------------------------------------
 
 
-class Picture(NamedTuple):
-    """A picture as the contents of a PNG file, and in words; the caption holds its numbers."""
-
-    png: bytes
-    alt: str
-    caption: str
-
-
-class Explorer(widgets.VBox):  # type: ignore[misc]
-    """Controls above a picture, with progress and errors between them.
+class Explorer(Live):
+    """A live picture about a photograph and a class.
 
     Parameters
     ----------
     network : Network
         A classifier of photographs.
     make : function
-        Makes a Picture of a score, an image, a title, and the values of the options by their names.
+        Yields Pictures, each better than the one before, of a score, an image, a title, and the values of the options
+        by their names.
     method : str
         Its name, for the title.
     options : dict from name to widget
@@ -54,60 +46,48 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     def __init__(
         self,
         network: Network,
-        make: Callable[..., Picture],
+        make: Callable[..., Iterable[Picture]],
         method: str,
         options: Mapping[str, widgets.ValueWidget],
         collages: Sequence[str] = (),
         score: Callable[[str], Score] | None = None,
     ) -> None:
         self.network, self.make, self.method, self.options = network, make, method, options
-        self.score = score or network.score
+        self.score, self.predictions = score or network.score, dict[str, list[tuple[str, float]]]()
         names = [*pictures.photos(), *collages]
         self.photo = widgets.Dropdown(options=names, value="camera", description="photograph")
         self.likely = widgets.Dropdown(description="class")
-        self.typed = widgets.Text(
-            description="other class", placeholder="any class it knows", continuous_update=False
-        )
-        self.bar = widgets.IntProgress(description="working", layout={"visibility": "hidden"})
-        self.message, self.picture, self.background = widgets.HTML(), widgets.HTML(), _Background()
-        for control in options.values():
-            control.observe(self._redraw, "value")
+        self.typed = widgets.Text(description="other class", placeholder="any class it knows", **LAZY)
+        self._list_classes()
         self.photo.observe(self._new_photo, "value")
-        self.likely.observe(self._new_class, "value")
-        self.typed.observe(self._redraw, "value")
-        rows = [widgets.HBox([self.photo, self.likely, self.typed]), widgets.HBox([*options.values(), self.bar])]
-        super().__init__([*rows, self.message, self.picture])
-        self._new_photo().result()  # the first picture is there when the widget appears
+        self.likely.observe(self._forget_typed, "value")
+        choices = {"photo": self.photo, "likely": self.likely, "typed": self.typed}
+        super().__init__(self._pictures, {**choices, **options})
 
-    def _new_photo(self, _: object = None) -> "Future[None]":
-        predictions = self.network.predict(_photograph(self.network, self.photo.value))[0]
-        self.likely.options = [(f"{name} ({p:.0%})", name) for name, p in predictions]
-        self.likely.index = 0
-        return self._new_class()
-
-    def _new_class(self, _: object = None) -> "Future[None]":
-        self.typed.value = ""
-        return self._redraw()
-
-    def _redraw(self, _: object = None) -> "Future[None]":
-        values = {name: control.value for name, control in self.options.items()}
-        return self.background.run(
-            self._draw, self.photo.value, self.typed.value.strip() or self.likely.value, values
-        )
-
-    def _draw(self, check: Callable[[], None], photo: str, target: str, values: dict[str, Any]) -> None:
+    def _new_photo(self, _: object = None) -> None:
         try:
-            check()
-            self.bar.value, self.bar.max = 0, values.get("n_samples", values.get("n_steps", 1))
-            self.bar.layout.visibility = "visible"
-            score = _watched(self.score(target), self.bar, check)
-            picture = self.make(score, _photograph(self.network, photo), f"{self.method}: {target}", **values)
-            self.picture.value, self.message.value = _html(picture), ""
-        except _Outdated:
-            return
-        except Exception as error:  # nobody sees a traceback of the background: say it in the widget
-            self.message.value = f"<b>{escape(str(error))}</b>"
-        self.bar.layout.visibility = "hidden"
+            with self._quietly():
+                self._list_classes()
+        except Exception as error:
+            self._say(error)
+
+    def _list_classes(self) -> None:
+        name = self.photo.value
+        if name not in self.predictions:
+            self.predictions[name] = self.network.predict(_photograph(self.network, name))[0]
+        self.likely.options = [(f"{known} ({p:.0%})", known) for known, p in self.predictions[name]]
+        self.likely.index, self.typed.value = 0, ""
+
+    def _forget_typed(self, _: object) -> None:
+        with self._quietly():
+            self.typed.value = ""
+
+    def _pictures(
+        self, step: Callable[[int], None], photo: str, likely: str, typed: str, **values: Any
+    ) -> Iterable[Picture]:
+        target = typed.strip() or likely
+        score = _watched(self.score(target), step)
+        return self.make(score, _photograph(self.network, photo), f"{self.method}: {target}", **values)
 
 
 def _photograph(network: Network, name: str) -> Tensor:
@@ -116,61 +96,18 @@ def _photograph(network: Network, name: str) -> Tensor:
     return photographs[0] if len(photographs) == 1 else pictures.collage(*photographs)
 
 
-class _Outdated(Exception):  # noqa: N818 — nothing went wrong
-    """A newer move came."""
-
-
-class _Background:
-    """Does one piece of work at a time. A new one makes those before it outdated, which their `check` tells them."""
-
-    def __init__(self) -> None:
-        self.worker = ThreadPoolExecutor(max_workers=1)
-        self.newest = 0
-
-    def run(self, work: Callable[..., None], *arguments: Any) -> "Future[None]":
-        """Queue the work; it gets a function to call now and then, which stops it once it is outdated."""
-        self.newest += 1
-        number = self.newest
-
-        def check() -> None:
-            """Stop if newer work has come."""
-            if number != self.newest:
-                raise _Outdated
-
-        return self.worker.submit(work, check, *arguments)
-
-
-def _watched(score: Score, bar: widgets.IntProgress, check: Callable[[], None]) -> Score:
-    """The same score. Every call moves the bar, and stops work that is outdated."""
+def _watched(score: Score, step: Callable[[int], None]) -> Score:
+    """The same score, which tells how many images it is asked for."""
 
     def watched(images: Tensor) -> Tensor:
-        """Check, move the bar, then score."""
-        check()
-        bar.value += len(images)
+        """Tell, then score."""
+        step(len(images))
         return score(images)
 
     return watched
 
 
-def _html(picture: Picture) -> str:
-    alt, caption = escape(picture.alt), escape(picture.caption)
-    return f'<img src="{data_url(picture)}" alt="{alt}" style="max-width: 100%"><p>{caption}</p>'
-
-
-def data_url(picture: Picture) -> str:
-    """An address that holds the whole picture, for the browser.
-
-    Parameters
-    ----------
-    picture : Picture
-        What to show.
-
-    Returns
-    -------
-    str
-        As in ``<img src="…">``.
-    """
-    return f"data:image/png;base64,{b64encode(picture.png).decode()}"
+# ---- A point that is dragged ------------------------------------------------------------------------------------
 
 
 class DraggedPoint(anywidget.AnyWidget):
@@ -178,7 +115,7 @@ class DraggedPoint(anywidget.AnyWidget):
 
     picture, alt = traitlets.Unicode().tag(sync=True), traitlets.Unicode().tag(sync=True)
     place = traitlets.List([MARGIN, SIDE]).tag(sync=True)
-    point = traitlets.List([0.5, 0.5]).tag(sync=True)
+    value = traitlets.List([0.5, 0.5]).tag(sync=True)
     arrow = traitlets.List([0.0, 0.0]).tag(sync=True)
     _esm = """
     function render({ model, el }) {
@@ -194,17 +131,17 @@ class DraggedPoint(anywidget.AnyWidget):
         </svg></div>`;
       const [svg, line, head, circle] = ["svg", "line", "path", "circle"].map((name) => el.querySelector(name));
       const draw = () => {
-        const [x, y] = [model.get("point")[0] * side, (1 - model.get("point")[1]) * side];  // SVG counts from the top
+        const [x, y] = [model.get("value")[0] * side, (1 - model.get("value")[1]) * side];  // SVG counts from the top
         const [dx, dy] = [model.get("arrow")[0] * side, -model.get("arrow")[1] * side];
         circle.setAttribute("cx", x), circle.setAttribute("cy", y);
-        circle.setAttribute("aria-valuetext", model.get("point").map((each) => each.toFixed(2)).join(", "));
+        circle.setAttribute("aria-valuetext", model.get("value").map((each) => each.toFixed(2)).join(", "));
         line.setAttribute("x1", x), line.setAttribute("y1", y);
         line.setAttribute("x2", x + dx), line.setAttribute("y2", y + dy);
         const angle = Math.atan2(dy, dx) * 180 / Math.PI;
         head.setAttribute("transform", `translate(${x + dx} ${y + dy}) rotate(${angle})`);
       };
       const move = (x, y) => {
-        model.set("point", [x, y].map((each) => Math.min(1, Math.max(0, each))));
+        model.set("value", [x, y].map((each) => Math.min(1, Math.max(0, each))));
         model.save_changes();
       };
       circle.addEventListener("pointerdown", (event) => circle.setPointerCapture(event.pointerId));
@@ -217,13 +154,45 @@ class DraggedPoint(anywidget.AnyWidget):
       circle.addEventListener("keydown", (event) => {
         if (!(event.key in keys)) return;
         event.preventDefault(), event.stopPropagation();  // the notebook would go to the next cell
-        move(...model.get("point").map((each, axis) => each + 0.02 * keys[event.key][axis]));
+        move(...model.get("value").map((each, axis) => each + 0.02 * keys[event.key][axis]));
       });
-      model.on("change:point change:arrow", draw);
+      model.on("change:value change:arrow", draw);
       draw();
     }
     export default { render };
     """
+
+
+def plane_figure(score: Score) -> tuple[Figure, Axes]:
+    """The unit square as `draw_plane` draws it, with a colour bar, at a fixed place, in large type.
+
+    Parameters
+    ----------
+    score : function
+        As in `draw_plane`.
+
+    Returns
+    -------
+    (matplotlib Figure, matplotlib Axes)
+        The axes lie MARGIN pixels from the left and from the top, and their sides have SIDE pixels.
+
+    Raises
+    ------
+    ValueError
+        If the score is no probability.
+    """
+    width, height = SIDE + 3 * MARGIN, SIDE + 2 * MARGIN
+    figure = Figure(figsize=(width / 100, height / 100))  # no pyplot: this may not be the main thread
+    ax = figure.add_axes((MARGIN / width, MARGIN / height, SIDE / width, SIDE / height))
+    beside = (SIDE + 1.2 * MARGIN) / width, MARGIN / height, 0.2 * MARGIN / width, SIDE / height
+    bar = figure.colorbar(draw_plane(ax, score), cax=figure.add_axes(beside))
+    bar.set_label("probability of class 1", fontsize=15)
+    for axis in (ax.xaxis, ax.yaxis, bar.ax.yaxis):
+        axis.set_ticks([0, 1])
+        axis.set_tick_params(labelsize=14)
+        axis.label.set_fontsize(15)
+        axis.labelpad = -10  # between the two numbers
+    return figure, ax
 
 
 def draw_plane(ax: Axes, score: Score) -> QuadMesh:

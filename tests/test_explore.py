@@ -6,21 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from PIL import Image
 from torch import Tensor
 
-from lecture_lib import activations, explore, gradients, maps, networks, pictures, widget_parts
+from lecture_lib import activations, explore, explore_stage, gradients, maps, networks, pictures, widget_parts
 from tests.networks_for_tests import Stateful, linear_score, random_images, random_weight
 
 close = torch.testing.assert_close
 IMAGE = random_images(1)
-
-
-def size(picture: explore.Picture) -> tuple[int, int]:
-    with Image.open(io.BytesIO(picture.png)) as image:
-        assert image.format == "PNG"
-        return image.size
 
 
 def small_network() -> networks.Network:
@@ -31,60 +24,88 @@ def small_network() -> networks.Network:
     return networks.Network(model, ["tabby", "tiger cat", "lynx"], [0.5] * 3, [0.5] * 3, size=32)
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, list]:
+    """What is drawn: images, and maps with their options."""
+    found: dict[str, list] = {"images": [], "maps": []}
+    image_panel, map_panel = explore.image_panel, explore.map_panel
+    monkeypatch.setattr(explore, "image_panel", lambda *a: (found["images"].append(a[0]), image_panel(*a))[1])
+    monkeypatch.setattr(
+        explore, "map_panel", lambda *a, **o: (found["maps"].append((a[0], o)), map_panel(*a, **o))[1]
+    )
+    return found
+
+
 # ---- pictures
 
 
-def test_smoothgrad_picture() -> None:
+def test_smoothgrad_pictures_get_better() -> None:
     score = linear_score(random_weight(IMAGE))
-    picture = explore.smoothgrad_picture(score, IMAGE / 2, "of a cat", noise_level=0.2, n_samples=3)
-    assert size(picture)[0] > 600
-    assert "of a cat" in picture.alt
+    made = list(explore.smoothgrad_pictures(score, IMAGE / 2, "of a cat", noise_level=0.2, n_samples=20))
     sigma = 0.2 * float(IMAGE.max() - IMAGE.min()) / 2
-    assert picture.caption.startswith(f"Mean of 3 gradients; the noise has σ = {sigma:.2f} (20% of")
-    assert not plt.get_fignums()  # pyplot would not survive the background
+    starts = [
+        "Mean of 4 gradients so far, of 20; the",
+        "Mean of 16 gradients so far, of 20; the",
+        "Mean of 20 gradients; the",
+    ]
+    for picture, start in zip(made, starts, strict=True):
+        assert picture.caption.startswith(f"{start} noise has σ = {sigma:.2f} (20% of")
+        assert len(picture.panels) == 3
+        assert "of a cat" in picture.panels[2]
 
 
-def test_smoothgrad_picture_draws_what_smoothgrad_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Tensor] = []
-    draw_map, draw_image = explore.show.draw_map, explore.show.draw_image
-    monkeypatch.setattr(
-        explore.show, "draw_map", lambda ax, *rest, **o: (drawn.append(rest[0]), draw_map(ax, *rest, **o))
-    )
-    monkeypatch.setattr(explore.show, "draw_image", lambda ax, *rest: (drawn.append(rest[0]), draw_image(ax, *rest)))
-    weight, seen = random_weight(IMAGE), []
+@pytest.mark.parametrize(("n_samples", "shown"), [(1, [1]), (4, [4]), (10, [4, 10]), (64, [4, 16, 64])])
+def test_smoothgrad_pictures_draw_what_smoothgrad_finds(drawn, n_samples: int, shown: list[int]) -> None:
+    seen: list[Tensor] = []
 
     def score(images: Tensor) -> Tensor:
         seen.append(images.detach())
-        return linear_score(weight)(images)
+        return images.pow(3).sum((1, 2, 3))
 
-    explore.smoothgrad_picture(score, IMAGE, "", noise_level=0.3, n_samples=2)
-    image, noisy, values = drawn
+    list(explore.smoothgrad_pictures(score, IMAGE, "", noise_level=0.3, n_samples=n_samples))
+    image, noisy = drawn["images"]
     assert torch.equal(image, IMAGE)
     assert torch.equal(noisy, torch.cat(seen)[:1])  # the copy that is shown is one that was used
-    close(values, weight.abs().amax(dim=1))
+    assert sum(map(len, seen)) == n_samples  # no work is done twice
+    for count, (values, _) in zip(shown, drawn["maps"], strict=True):
+        expected = gradients.smoothgrad(score, IMAGE, noise_level=0.3, n_samples=count)
+        close(values, maps.max_abs(expected))
 
 
-def test_integrated_gradients_picture_tells_the_gap() -> None:
+def test_integrated_gradients_pictures_tell_the_gap() -> None:
     def square(images: Tensor) -> Tensor:
         return images.square().sum((1, 2, 3))
 
     image = torch.full((1, 1, 2, 2), 1.0)
-    picture = explore.integrated_gradients_picture(square, image, "of a cat", baseline="black", n_steps=1)
+    (picture,) = explore.integrated_gradients_pictures(square, image, "of a cat", baseline="black", n_steps=1)
     # the midpoint rule is exact for a square
     assert picture.caption == "f(I) − f(B) = 4.00; the attribution adds up to 4.00. " + (
         "Completeness gap: 0.00 (0.0% of f(I) − f(B))."
     )
-    assert "of a cat" in picture.alt
-    assert "baseline: black" in picture.alt
-    cube = explore.integrated_gradients_picture(
+    assert "of a cat" in picture.panels[2]
+    assert "baseline: black" in picture.panels[1]
+    (cube,) = explore.integrated_gradients_pictures(
         lambda images: images.pow(3).sum((1, 2, 3)), image, "", baseline="black", n_steps=1
     )  # 4 · 3 · (1/2)² = 3, where 4 is right
     assert "Completeness gap: -1.00 (-25.0% of f(I) − f(B))." in cube.caption
 
 
+@pytest.mark.parametrize(("n_steps", "shown"), [(8, [8]), (9, [4, 9]), (300, [4, 16, 64, 300])])
+def test_integrated_gradients_pictures_start_with_few_steps(drawn, n_steps: int, shown: list[int]) -> None:
+    def cube(images: Tensor) -> Tensor:
+        return images.pow(3).sum((1, 2, 3))
+
+    image = torch.rand(1, 1, 2, 3, generator=torch.Generator().manual_seed(0))
+    made = list(explore.integrated_gradients_pictures(cube, image, "", baseline="white", n_steps=n_steps))
+    for count, picture, (values, _) in zip(shown, made, drawn["maps"], strict=True):
+        expected = gradients.integrated_gradients(cube, image, baseline="white", n_steps=count)
+        close(values, maps.mean(expected))
+        assert picture.caption.startswith(f"With {count} steps, until {n_steps} are done: ") == (count < n_steps)
+
+
 def test_no_share_of_a_difference_that_is_zero() -> None:
     image = torch.zeros(1, 1, 2, 2)
-    picture = explore.integrated_gradients_picture(
+    (picture,) = explore.integrated_gradients_pictures(
         linear_score(torch.ones(1)), image, "", baseline="black", n_steps=2
     )
     assert picture.caption.endswith("Completeness gap: 0.00.")
@@ -93,7 +114,8 @@ def test_no_share_of_a_difference_that_is_zero() -> None:
 @pytest.mark.parametrize("baseline", ["black", "white", "blur", "uniform"])
 def test_every_baseline_can_be_drawn(baseline: str) -> None:
     score = linear_score(random_weight(IMAGE))
-    assert size(explore.integrated_gradients_picture(score, IMAGE, "", baseline=baseline, n_steps=2))[0] > 600
+    (picture,) = explore.integrated_gradients_pictures(score, IMAGE, "", baseline=baseline, n_steps=2)
+    assert f"baseline: {baseline}" in picture.html
 
 
 def cells(weights: list[float]) -> tuple[torch.nn.Module, Callable[[Tensor], Tensor]]:
@@ -102,42 +124,39 @@ def cells(weights: list[float]) -> tuple[torch.nn.Module, Callable[[Tensor], Ten
     return layer, lambda images: (layer(images) * torch.tensor(weights)).sum((1, 2, 3))
 
 
-def test_grad_cam_picture_tells_the_share_of_the_left_half() -> None:
+def test_grad_cam_pictures_tell_the_share_of_the_left_half() -> None:
     """Four cells with the image 1 everywhere; their gradients have the mean 1, so each cell of the map is 3 or 0."""
     layer, score = cells([3.0, 1.0, 0.0, 0.0])
     image = torch.zeros(1, 1, 8, 8)
     image[..., :2] = 1
-    picture = explore.grad_cam_picture(score, image, "of a cat", layer=layer)
+    (picture,) = explore.grad_cam_pictures(score, image, "of a cat", layer=layer)
     # The map is 1, 0, 0, 0 times a constant. Upsampled it reaches the third pixel (3/4) and the fourth (1/4).
     assert picture.caption == "1 × 4 cells. 100% of what is positive lies on the left half."
-    assert "of a cat" in picture.alt
-    assert size(picture)[0] > 600
-    assert not plt.get_fignums()
+    assert "of a cat" in picture.panels[2]
     image = torch.ones(1, 1, 8, 8)
-    assert "50% of what" in explore.grad_cam_picture(score, image, "", layer=layer).caption
+    (picture,) = explore.grad_cam_pictures(score, image, "", layer=layer)
+    assert "50% of what" in picture.caption
 
 
-def test_grad_cam_picture_without_anything_positive() -> None:
+def test_grad_cam_pictures_without_anything_positive() -> None:
     layer, score = cells([-3.0, -1.0, -2.0, 0.0])
     for relu in (True, False):
-        picture = explore.grad_cam_picture(score, torch.ones(1, 1, 8, 8), "", layer=layer, relu_attributions=relu)
+        (picture,) = explore.grad_cam_pictures(score, torch.ones(1, 1, 8, 8), "", layer=layer, relu_attributions=relu)
         assert picture.caption == "1 × 4 cells. No cell is positive."
 
 
-def test_grad_cam_picture_draws_the_cells_and_the_upsampled_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Tensor] = []
-    draw_map = explore.show.draw_map
-    monkeypatch.setattr(
-        explore.show, "draw_map", lambda ax, *rest, **o: (drawn.append((rest[0], o)), draw_map(ax, *rest, **o))
-    )
+def test_grad_cam_pictures_draw_the_cells_and_the_upsampled_map(drawn) -> None:
     network, image = small_network(), pictures.photo("cat", 32)
     layer = network.model.features
-    explore.grad_cam_picture(network.score("lynx"), image, "", layer=layer, relu_attributions=False)
+    list(explore.grad_cam_pictures(network.score("lynx"), image, "", layer=layer, relu_attributions=False))
     found = activations.grad_cam(network.score("lynx"), image, layer)
-    close(drawn[0][0], found)
-    close(drawn[1][0], maps.upsample(found, 32))
-    assert all(options["limit"] == float(found.abs().max()) for _, options in drawn)
-    assert all(options["signed"] is bool(found.min() < 0) for _, options in drawn)
+    (cells, options), (upsampled, over_options) = drawn["maps"]
+    close(cells, found)
+    close(upsampled, maps.upsample(found, 32))
+    assert torch.equal(over_options.pop("over"), image)
+    assert options == over_options
+    assert options["limit"] == float(found.abs().max())
+    assert options["signed"] is bool(found.min() < 0)
 
 
 # ---- the plane
@@ -157,13 +176,13 @@ def test_numbers_at_a_point(x: float, y: float) -> None:
     assert (dx, dy) == pytest.approx((4 * p * (1 - p), 8 * p * (1 - p)), rel=1e-3)
 
 
-def colour(picture: explore.Picture, x: float, y: float) -> tuple[int, int, int]:
+def colour(picture: bytes, x: float, y: float) -> tuple[int, int, int]:
     """Of the pixel at a point of the unit square."""
     place = (
         round(widget_parts.MARGIN + x * widget_parts.SIDE),
         round(widget_parts.MARGIN + (1 - y) * widget_parts.SIDE),
     )
-    with Image.open(io.BytesIO(picture.png)) as image:
+    with Image.open(io.BytesIO(picture)) as image:
         return image.convert("RGB").getpixel(place)
 
 
@@ -205,10 +224,11 @@ def test_a_score_without_a_gradient() -> None:
 
 
 def test_the_point_is_followed() -> None:
-    point, caption = explore.plane(diagonal).children
+    widget = explore.plane(diagonal)
+    point, caption = widget.controls["point"], widget.children[-1]
     assert caption.value.startswith("x₁ = 0.50, x₂ = 0.50: probability 0.88; gradient (0.42, 0.84), length 0.94")
     before = point.arrow
-    point.point = [0.0, 0.5]
+    point.value = [0.0, 0.5]
     assert caption.value.startswith("x₁ = 0.00, x₂ = 0.50: probability 0.50; gradient (1.00, 2.00)")
     assert point.arrow[1] == pytest.approx(2 * point.arrow[0])
     assert point.arrow[0] == pytest.approx(before[0] / (4 * 0.105), rel=1e-2)  # p (1 - p) = 0.105 at p = 0.88
@@ -223,7 +243,7 @@ def test_the_point_is_followed() -> None:
 MAKERS = pytest.mark.parametrize("make", [explore.smoothgrad, explore.integrated_gradients, explore.grad_cam])
 
 
-def settled(widget: widget_parts.Explorer) -> widget_parts.Explorer:
+def settled(widget: explore_stage.Stage) -> explore_stage.Stage:
     """Wait for the background."""
     widget.background.worker.submit(lambda: None).result(timeout=60)
     return widget
@@ -236,18 +256,17 @@ def test_a_widget_has_its_picture_at_once(make: Callable) -> None:
     image = pictures.photo("camera", 32)
     best = [name for name, _ in network.predict(image)[0]]
     assert [value for _, value in widget.likely.options] == best
-    assert 'alt="The image, ' in widget.picture.value
-    assert f": {best[0]}." in widget.picture.value
+    assert 'alt="image"' in widget.picture.value
+    assert f': {best[0]}"' in widget.picture.value
     assert widget.message.value == ""
     assert widget.bar.layout.visibility == "hidden"
-    assert widget.bar.value == widget.bar.max == (1 if make is explore.grad_cam else 10)  # calls of the network
 
 
 @pytest.mark.parametrize("make", [explore.smoothgrad, explore.integrated_gradients])
-def test_sliders_wait_until_they_are_let_go(make: Callable) -> None:
+def test_sliders_tell_every_place_on_the_way(make: Callable) -> None:
     sliders = [control for control in make(small_network()).options.values() if hasattr(control, "step")]
     assert sliders
-    assert not any(slider.continuous_update for slider in sliders)
+    assert all(slider.continuous_update for slider in sliders)
 
 
 def test_the_sliders_arrive_at_the_method() -> None:
@@ -317,7 +336,7 @@ def test_another_photograph_brings_its_own_classes(make: Callable) -> None:
     best = network.predict(pictures.photo("coffee", 32))[0]
     assert widget.likely.options == tuple((f"{name} ({p:.0%})", name) for name, p in best)
     assert widget.typed.value == ""
-    assert f": {best[0][0]}." in settled(widget).picture.value
+    assert f': {best[0][0]}"' in settled(widget).picture.value
 
 
 @MAKERS
@@ -325,11 +344,11 @@ def test_any_class_can_be_typed_and_the_list_takes_over_again(make: Callable) ->
     widget = make(small_network())
     for name in [value for _, value in widget.likely.options][1:]:
         widget.typed.value = f" {name} "
-        assert f": {name}." in settled(widget).picture.value
+        assert f': {name}"' in settled(widget).picture.value
         widget.likely.value = name
         assert widget.typed.value == ""
         widget.likely.index = 0
-    assert f": {widget.likely.value}." in settled(widget).picture.value
+    assert f': {widget.likely.value}"' in settled(widget).picture.value
 
 
 @MAKERS
@@ -357,27 +376,156 @@ def test_an_error_of_the_network_is_answered_in_a_sentence() -> None:
     assert settled(widget).message.value == ""
 
 
+class Paused:
+    """A network that stops in its next call outside the main thread, until it may go on; counts these calls."""
+
+    def __init__(self, network: networks.Network) -> None:
+        self.inside, self.go_on, self.calls = threading.Event(), threading.Event(), 0
+        self.hook = network.register_forward_pre_hook(self.pause)
+
+    def pause(self, *_: object) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            self.calls += 1
+            self.inside.set()
+            assert self.go_on.wait(timeout=60)
+
+    def __enter__(self) -> "Paused":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hook.remove()
+
+
 def test_a_newer_move_stops_the_work_on_an_older_one() -> None:
     network = small_network()
     widget = explore.smoothgrad(network)
-    inside, go_on, calls = threading.Event(), threading.Event(), []
-
-    def pause(*_: object) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            calls.append(None)
-            inside.set()
-            assert go_on.wait(timeout=60)
-
-    with network.register_forward_pre_hook(pause):
-        widget.options["n_samples"].value = 100  # 13 calls of the network
-        assert inside.wait(timeout=60)  # the first of them
-        for n_samples in (50, 40, 2):  # the one before the last never starts
+    with Paused(network) as paused:
+        widget.options["n_samples"].value = 100  # 25 calls of the network
+        assert paused.inside.wait(timeout=60)  # the first of them
+        for n_samples in (50, 40, 2):  # those before the last never start
             widget.options["n_samples"].value = n_samples
-        go_on.set()
+        paused.go_on.set()
         settled(widget)
-    assert len(calls) == 2
-    assert "Mean of 2 gradients" in widget.picture.value
+    assert paused.calls == 2
+    assert "Mean of 2 gradients;" in widget.picture.value
     assert widget.bar.layout.visibility == "hidden"
+
+
+def test_fifty_moves_end_in_the_picture_of_the_last() -> None:
+    network = small_network()
+    widget = explore.smoothgrad(network)
+    with Paused(network) as paused:
+        widget.options["n_samples"].value = 30
+        assert paused.inside.wait(timeout=60)
+        for n_samples in range(99, 49, -1):
+            widget.options["n_samples"].value = n_samples
+            assert (
+                widget.background.worker._work_queue.qsize() <= 50
+            )  # cancelled ones are dropped when their turn comes
+        paused.go_on.set()
+        settled(widget)
+    assert paused.calls == 1 + 13  # of 30 samples 4, of 50 all, four in a call
+    assert "Mean of 50 gradients;" in widget.picture.value
+
+
+def test_the_last_picture_stays_until_the_next_one_is_there() -> None:
+    network = small_network()
+    widget = explore.smoothgrad(network)
+    before = widget.picture.value
+    with Paused(network) as paused:
+        widget.options["n_samples"].value = 30
+        assert paused.inside.wait(timeout=60)
+        assert widget.picture.value == before
+        assert widget.bar.layout.visibility == "visible"
+        paused.go_on.set()
+        settled(widget)
+    assert widget.picture.value != before
+
+
+def test_going_back_costs_no_call_of_the_network() -> None:
+    network = small_network()
+    widget = explore.smoothgrad(network)
+    first = widget.picture.value
+    widget.options["n_samples"].value = 3
+    settled(widget)
+    with Paused(network) as paused:
+        widget.options["n_samples"].value = 10
+        assert widget.picture.value == first  # at once, without the background
+        settled(widget)
+    assert paused.calls == 0
+
+
+def test_a_remembered_picture_is_not_replaced_by_one_that_comes_late() -> None:
+    network = small_network()
+    widget = explore.smoothgrad(network)
+    first = widget.picture.value
+    with Paused(network) as paused:
+        widget.options["n_samples"].value = 3
+        assert paused.inside.wait(timeout=60)
+        widget.options["n_samples"].value = 10
+        paused.go_on.set()
+        settled(widget)
+    assert widget.picture.value == first
+    assert widget.bar.layout.visibility == "hidden"
+
+
+def test_memory_has_a_limit() -> None:
+    kept: dict[int, str] = {}
+    for key in range(3 * explore_stage.KEPT):
+        explore_stage.remember(kept, key, str(key))
+    assert list(kept) == list(range(2 * explore_stage.KEPT, 3 * explore_stage.KEPT))
+
+
+def test_reset_puts_everything_back_and_draws_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    widget = explore.integrated_gradients(small_network())
+    first, start = widget.picture.value, widget.values()
+    widget.photo.value = "coffee"
+    widget.likely.index = 2
+    widget.typed.value = "lynx"
+    widget.options["baseline"].value, widget.options["n_steps"].value = "white", 20
+    assert settled(widget).picture.value != first
+    starts: list[None] = []
+    go = widget.start
+    monkeypatch.setattr(widget, "start", lambda: (starts.append(None), go()))
+    widget.reset.click()
+    assert settled(widget).picture.value == first
+    assert widget.values() == start
+    assert len(starts) == 1
+
+
+def test_reset_of_the_point() -> None:
+    widget = explore.plane(diagonal)
+    caption = widget.children[-1]
+    before = caption.value
+    widget.controls["point"].value = [0.1, 0.9]
+    assert caption.value != before
+    widget.reset.click()
+    assert caption.value == before
+
+
+def test_an_error_on_the_way_of_the_point_is_answered_in_a_sentence() -> None:
+    broken: list[None] = []
+
+    def score(images: Tensor) -> Tensor:
+        if broken:
+            raise ValueError("The score is <broken>.")
+        return diagonal(images)
+
+    widget = explore.plane(score)
+    broken.append(None)
+    widget.controls["point"].value = [0.1, 0.9]
+    assert "The score is &lt;broken&gt;." in widget.message.value
+    broken.clear()
+    widget.controls["point"].value = [0.2, 0.9]
+    assert widget.message.value == ""
+
+
+def test_an_error_with_a_new_photograph_is_answered_in_a_sentence() -> None:
+    network = small_network()
+    widget = explore.smoothgrad(network)
+    network.train()
+    widget.photo.value = "coffee"
+    assert "evaluation mode" in settled(widget).message.value
 
 
 def test_the_bar_moves_with_the_samples() -> None:
@@ -388,10 +536,10 @@ def test_the_bar_moves_with_the_samples() -> None:
     )
     widget.options["n_samples"].value = 20
     settled(widget)
-    assert seen[-3:] == [(8, 20, "visible"), (16, 20, "visible"), (20, 20, "visible")]
+    assert [value for value, _, _ in seen] == [4, 8, 12, 16, 20]
+    assert {rest for _, *rest in map(tuple, seen) for rest in [tuple(rest)]} == {(20, "visible")}
 
 
-def test_captions_and_titles_are_text_not_html() -> None:
-    html = widget_parts._html(explore.Picture(b"", 'a "quoted" <alt>', "1 < 2"))
-    assert 'alt="a &quot;quoted&quot; &lt;alt&gt;"' in html
-    assert "<p>1 &lt; 2</p>" in html
+def test_the_state_that_a_notebook_stores_is_small() -> None:
+    widget = explore.smoothgrad(networks.efficientnet_lite0())
+    assert len(widget.picture.value) < 200_000

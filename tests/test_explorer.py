@@ -248,6 +248,40 @@ def test_going_back_costs_no_time(widget: CardExplorer) -> None:
     assert len(calls) <= 3  # what it says about the picture
 
 
+def test_reset_puts_everything_back(complete: CardExplorer) -> None:
+    before, start = cards(complete), complete.values()
+    complete.methods["smoothgrad"].value = False
+    complete.picture.value = "camera"
+    settled(complete).likely.index = 1
+    complete.typed.value, complete.samples.value, complete.epsilon.value = "lynx", 5, 2
+    assert cards(settled(complete)) != before
+    complete.reset.click()
+    assert cards(settled(complete)) == before
+    start.pop("likely")  # the list is made anew, with the most probable class first
+    assert {name: value for name, value in complete.values().items() if name != "likely"} == start
+    assert complete.likely.index == 0
+
+
+def test_a_hand_is_heard_while_the_widget_lists_the_classes(
+    complete: CardExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[None] = []
+
+    def move(_: object) -> None:
+        if threading.current_thread() is not threading.main_thread() and not moved:
+            moved.append(None)
+            hand = threading.Thread(target=lambda: setattr(complete.samples, "value", 7))
+            hand.start()
+            hand.join(timeout=0.5)  # it may have to wait until the list is there
+
+    complete.likely.observe(move, "options")
+    complete.picture.value = "camera"
+    for _ in range(2):
+        settled(complete)
+    assert moved
+    assert "over 7 copies" in cards(complete)["smoothgrad"]
+
+
 def test_a_newer_choice_stops_the_work_on_an_older_one(widget: CardExplorer) -> None:
     network = LOADED["efficientnet_lite0"]
     widget.methods["smoothgrad"].value = True

@@ -2,7 +2,7 @@
 PYTHON  ?= python3
 PORT    ?= 8888
 BROWSER ?= yes
-NB      ?= 02
+CHAPTER ?= 02
 
 # Asked of the interpreter, so that a .venv whose Python has gone or changed counts as missing.
 VERSION := $(shell .venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none)
@@ -17,18 +17,17 @@ IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH";
 LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/weights/*) tools/build.py
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
-CHAPTER    = $(or $(firstword $(wildcard notebooks/$(NB)*.ipynb)),$(error There is no chapter $(NB) in notebooks/))
 SLOWEST := tests/test_grading.py tests/test_explorer_browser.py tests/test_grade_class.py tests/test_explore_browser.py tests/test_browser.py # first, so that no core waits at the end
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 # tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates.
 LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
        --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test notebooks present slides explorer weights check grade test-grading format lint constraints clean
+.PHONY: help setup lab test notebooks present slides explorer weights check grade bench test-grading format lint constraints clean
 .SECONDEXPANSION:
 
 help: ## this list
-	@echo "make TARGET [PYTHON=python3] [PORT=8888] [BROWSER=no] [NB=02]"
+	@echo "make TARGET [PYTHON=python3] [PORT=8888] [BROWSER=no] [CHAPTER=02]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or bring it up to date
@@ -46,13 +45,11 @@ test: $(DEV) ## every check: format, lint, types, tests, all notebooks
 
 notebooks: $(LECTURES) $(EXERCISES) ## build what is older than its text in course/ or than lecture_lib/
 
-present: $(RUNTIME) ## chapter NB as live slides in JupyterLab
-	@mkdir -p build/present/jupyterlab-slideshow
-	@echo '{"active": true}' > build/present/jupyterlab-slideshow/plugin.jupyterlab-settings
-	@$(IN_VENV) $(LAB) --LabApp.user_settings_dir=build/present --LabApp.default_url=/lab/tree/$(CHAPTER)
+present: $(RUNTIME) ## a chapter as live slides in JupyterLab, run up to its first widget [CHAPTER=03]
+	@$(IN_VENV) exec python tools/present.py $(CHAPTER) --port $(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
 
-slides: $(RUNTIME) ## every lecture as an HTML page in build/slides
-	@$(IN_VENV) python tools/slides.py notebooks/*.ipynb
+slides: $(RUNTIME) ## every lecture as an HTML page in build/slides, for a stick without network
+	@$(IN_VENV) python tools/slides.py notebooks/[0-9]*.ipynb
 
 explorer: $(CHECKED) ## explain a picture of your own, on a page without code
 	@echo "== Starting the explorer (stop it with Ctrl-C); its address, should no browser open:"
@@ -67,6 +64,9 @@ check: $(RUNTIME) ## the points of all your exercises so far, without hidden tes
 
 grade: $(RUNTIME) ## grade a class: make grade SUBMISSIONS=folder [GRADE="--workers 4"]
 	@$(IN_VENV) python -m grader "$(or $(SUBMISSIONS),$(error Say which folder: make grade SUBMISSIONS=folder))" $(GRADE)
+
+bench: $(DEV) ## our methods beside the libraries that people use instead: times, memory (about 5 minutes on 2 cores)
+	@$(IN_VENV) python -m benchmarks
 
 test-grading: $(DEV) ## grade a class of forty, attackers included (many minutes)
 	@$(IN_VENV) GRADE_A_CLASS=1 pytest -s tests/test_grade_forty.py

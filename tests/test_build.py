@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
 from tools import build
 
@@ -186,6 +187,19 @@ def test_tagged_picture_of_a_lecture_becomes_a_file(tmp_path):
     cell = EXERCISE[EXERCISE.index("# %% tags") : EXERCISE.index("# %% nbgrader", EXERCISE.index("# %% tags"))]
     build.build_lecture(project(tmp_path, "lectures/01_x.py", cell.replace("expected:", "picture:")), tmp_path)
     assert set(contents(tmp_path / "notebooks" / "pictures" / "01_x")) == {"dot.png"}
+
+
+def test_thumbnail_has_the_size_of_all_thumbnails(tmp_path):
+    cell = EXERCISE[EXERCISE.index("# %% tags") : EXERCISE.index("# %% nbgrader", EXERCISE.index("# %% tags"))]
+    text = project(tmp_path, "lectures/01_x.py", cell.replace("expected:dot", "picture:thumbnail"))
+    build.build_lecture(text, tmp_path)
+    with Image.open(tmp_path / "notebooks" / "pictures" / "01_x" / "thumbnail.png") as picture:
+        assert picture.size == build.THUMBNAIL
+
+
+@pytest.mark.parametrize("text", [text for text in LECTURES if text.stem[0].isdigit()], ids=lambda text: text.stem)
+def test_every_chapter_has_a_thumbnail(text):
+    assert (ROOT / "notebooks" / "pictures" / text.stem / "thumbnail.png").exists()
 
 
 # On the files of the repository

@@ -3,6 +3,7 @@
 Takes many minutes, so it runs only where GRADE_A_CLASS is set (`make test-grading`).
 """
 
+import contextlib
 import csv
 import importlib.util
 import os
@@ -11,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -144,35 +146,51 @@ def test_feedback_tells_no_hidden_test(unbroken, handed_in):
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
+def postgresql():
     """The address of an empty gradebook on a server of its own."""
     if importlib.util.find_spec("psycopg") is None:
         invented.missing("the package psycopg is not installed")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [
-        Path(path).parent for path in filter(None, [shutil.which("initdb")])
-    ]
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    found += [Path(path).parent for path in filter(None, [shutil.which("initdb")])]
     if not found:
         invented.missing("PostgreSQL is not installed (apt-get install postgresql)")
-    folder = tmp_path_factory.mktemp("postgresql")
+    with server(found[0]) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def server(programs: Path):
+    """Start PostgreSQL in a folder of its own, not in pytest's: that one is for its owner only."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     # The server refuses to run as root.
     as_user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-    if as_user:
-        shutil.chown(folder, "postgres")
-        for parent in (folder.parent, folder.parent.parent):
-            parent.chmod(0o755)
-    data = folder / "data"
-    initialise = [found[-1] / "initdb", "-D", data, "-U", "grader", "-A", "trust"]
-    subprocess.run(initialise, check=True, capture_output=True, **as_user)
-    command = [found[-1] / "postgres", "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user)
-    try:
-        wait_for(port)
-        yield f"postgresql+psycopg://grader@127.0.0.1:{port}/postgres"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        if as_user:
+            shutil.chown(folder, "postgres")
+        data, log = Path(folder, "data"), Path(folder, "log")
+        initialise = [programs / "initdb", "-D", data, "-U", "grader", "-A", "trust"]
+        subprocess.run(initialise, check=True, capture_output=True, cwd=folder, **as_user)
+        command = [
+            programs / "postgres",
+            "-D",
+            data,
+            "-p",
+            str(port),
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=127.0.0.1",
+        ]
+        with open(log, "w") as file:
+            process = subprocess.Popen(command, stdout=file, stderr=file, cwd=folder, **as_user)
+        try:
+            wait_for(port)
+            yield f"postgresql+psycopg://grader@127.0.0.1:{port}/postgres"
+            assert process.poll() is None, log.read_text()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
 
 
 def wait_for(port: int) -> None:

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,7 +27,10 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
-from PIL import Image
+from PIL import Image, ImageOps
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a script, it knows only its own folder
+from tools import course_map
 
 # The same on every machine: no Python version, no name of somebody's environment.
 METADATA = {
@@ -43,6 +47,7 @@ METADATA = {
 # Warnings are shown (and then fail the build), progress bars and the network are off.
 KERNEL_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "default", "TQDM_DISABLE": "1"}
 SECONDS_PER_CELL = 600
+THUMBNAIL = (480, 270)  # pixels; the same for every chapter
 
 
 class BuildError(Exception):
@@ -82,8 +87,11 @@ def _numbered(name: str, seen: Counter[str], first: str = "") -> str:
     return f"{name}-{seen[name]}" if seen[name] > 1 else name + first
 
 
-def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run a notebook in a fresh kernel that works in `folder`; raise BuildError for an exception or a warning."""
+def execute(notebook: NotebookNode, folder: Path) -> float:
+    """Run a notebook in a fresh kernel that works in `folder`; return the seconds that it took.
+
+    An exception or a warning in a cell raises BuildError.
+    """
     client = NotebookClient(
         notebook,
         timeout=SECONDS_PER_CELL,
@@ -91,10 +99,12 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
+    began = time.monotonic()
     try:
         client.execute(env={**os.environ, **KERNEL_ENVIRONMENT})
     except (CellExecutionError, CellTimeoutError) as error:
         raise BuildError(str(error)) from None
+    seconds = time.monotonic() - began
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
@@ -105,6 +115,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     if "FloatProgressModel" in str(widgets):
         raise BuildError("A progress bar would be stored with its timing: pass disable= where TQDM_DISABLE is set.")
     notebook.metadata = nbformat.from_dict({**METADATA, **widgets})
+    return seconds
 
 
 def shrink_pictures(notebook: NotebookNode) -> None:
@@ -120,7 +131,7 @@ def shrink_pictures(notebook: NotebookNode) -> None:
 
 
 def save_pictures(notebook: NotebookNode, tag: str, folder: Path) -> None:
-    """Write the last PNG output of every cell tagged ``TAG:NAME`` to folder/NAME.png."""
+    """Write the last PNG output of every cell tagged ``TAG:NAME`` to folder/NAME.png; a ``thumbnail`` in its size."""
     shutil.rmtree(folder, ignore_errors=True)
     for cell in notebook.cells:
         for name in (
@@ -130,7 +141,18 @@ def save_pictures(notebook: NotebookNode, tag: str, folder: Path) -> None:
             if not images:
                 raise BuildError(f"The cell tagged {tag}:{name} shows no picture:\n{cell.source}")
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{name}.png").write_bytes(base64.b64decode(images[-1]))
+            picture = base64.b64decode(images[-1])
+            (folder / f"{name}.png").write_bytes(thumbnail(picture) if name == "thumbnail" else picture)
+
+
+def thumbnail(picture: bytes) -> bytes:
+    """Fit a PNG picture into the size of all thumbnails, on white."""
+    with Image.open(io.BytesIO(picture)) as image:
+        small = ImageOps.pad(image.convert("RGB"), THUMBNAIL, Image.Resampling.LANCZOS, "white")
+    small.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE).save(
+        png := io.BytesIO(), format="png", optimize=True
+    )
+    return png.getvalue()
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
@@ -142,25 +164,33 @@ def write(notebook: NotebookNode, path: Path) -> None:
     draft.replace(path)
 
 
-def build_lecture(text: Path, root: Path) -> None:
-    """Build notebooks/NN_topic.ipynb, executed; a cell tagged ``picture:NAME`` makes pictures/NN_topic/NAME.png."""
+def build_lecture(text: Path, root: Path) -> float:
+    """Build notebooks/NN_topic.ipynb, executed; a cell tagged ``picture:NAME`` makes pictures/NN_topic/NAME.png.
+
+    Returns the seconds that the notebook ran.
+    """
     notebook = read(text)
     target = root / "notebooks" / f"{text.stem}.ipynb"
     target.parent.mkdir(exist_ok=True)
-    execute(notebook, target.parent)
+    seconds = execute(notebook, target.parent)
     save_pictures(notebook, "picture", target.parent / "pictures" / text.stem)
     write(notebook, target)
+    return seconds
 
 
-def build_exercise(text: Path, root: Path) -> None:
-    """Build solutions/NN_topic/ (executed, with the expected pictures) and exercises/NN_topic/ from it."""
+def build_exercise(text: Path, root: Path) -> float:
+    """Build solutions/NN_topic/ (executed, with the expected pictures) and exercises/NN_topic/ from it.
+
+    Returns the seconds that the solution ran.
+    """
     notebook = read(text)
     folder = root / "solutions" / text.stem
     folder.mkdir(parents=True, exist_ok=True)
-    execute(notebook, folder)
+    seconds = execute(notebook, folder)
     save_pictures(notebook, "expected", folder / "expected")
     write(notebook, folder / f"{text.stem}.ipynb")
     release(text.stem, root)
+    return seconds
 
 
 def release(name: str, root: Path) -> None:
@@ -216,10 +246,12 @@ def main(texts: list[str]) -> int:
     for text in map(Path, texts):
         print(f"Building {text} …", flush=True)
         try:
-            builders[text.parent.name](text, root)
+            seconds = builders[text.parent.name](text, root)
         except BuildError as error:
             print(f"{text} was not built.\n{error}", file=sys.stderr)
             return 1
+        if text.stem[0].isdigit():  # a chapter
+            course_map.publish(root / "README.md", text, seconds)
     return 0
 
 

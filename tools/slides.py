@@ -1,58 +1,193 @@
-"""Write lectures as HTML slides to build/slides, with the scripts they need beside them, so that they work offline.
+"""Write lectures as HTML slides to build/slides; what they need lies beside them, so the folder works from a stick.
 
     python tools/slides.py notebooks/02_vanilla_saliency.ipynb …
 
-The scripts (reveal.js, MathJax, …) come from npm. Without npm the slides are written all the same, but load
-them from the network when they are opened. For live cells and widgets use ``make present``.
+reveal.js and MathJax come from npm, once. For live cells and widgets use ``make present``.
 """
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import nbformat
 from nbconvert import SlidesExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from nbformat import NotebookNode
+from PIL import Image
 
-FOLDER = Path(__file__).resolve().parent.parent / "build" / "slides"
-SCRIPTS = ["reveal.js@4.6.1", "mathjax@2.7.9", "requirejs@2.3.8", "jquery@3.7.1", "font-awesome@4.7.0"]
-LOCAL = {
-    "reveal_url_prefix": "node_modules/reveal.js",
-    "mathjax_url": "node_modules/mathjax/MathJax.js?config=TeX-AMS_CHTML-full,Safe",
-    "require_js_url": "node_modules/requirejs/require.js",
-    "jquery_url": "node_modules/jquery/dist/jquery.min.js",
-    "font_awesome_url": "node_modules/font-awesome/css/font-awesome.css",
-    "mermaid_js_url": "data:text/javascript,export default {initialize() {}}",  # the course has no such diagrams
-}
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "build" / "slides"
+MODULES = ROOT / "build" / "npm"
+TEMPLATE = ROOT / "tools" / "deck"
+PACKAGES = ["reveal.js@5.2.1", "mathjax@3.2.2"]
+SCRIPTS = [
+    "reveal.js/dist/reveal.css",
+    "reveal.js/dist/reveal.js",
+    "reveal.js/plugin/notes/notes.js",
+    "mathjax/es5/tex-svg-full.js",
+]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+PICTURE = re.compile(r"data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)")
 
 
-def fetch_scripts() -> bool:
-    """Put the scripts into build/slides/node_modules unless they are there; return whether they are."""
-    if (FOLDER / "node_modules" / ".package-lock.json").exists():
-        return True
+def fetch(packages: list[str], folder: Path) -> Path:
+    """Put packages of npm into a folder unless they are there; return the folder that holds them."""
+    here = folder / "node_modules"
+    wanted = [name.rpartition("@") for name in packages]
+    if all(f'"version": "{version}"' in _text(here / name / "package.json") for name, _, version in wanted):
+        return here
     if not (npm := shutil.which("npm")):
-        return False
-    print("== Fetching reveal.js and MathJax (about 100 MB, once)", flush=True)
+        raise FileNotFoundError(f"Slides need {' and '.join(packages)} from npm, once: please install Node.js's npm.")
+    folder.mkdir(parents=True, exist_ok=True)
     options = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-    return subprocess.run([npm, "install", "--prefix", str(FOLDER), *options, *SCRIPTS]).returncode == 0
+    subprocess.run([npm, "install", "--prefix", str(folder), *options, *packages], check=True)
+    return here
 
 
-def main(notebooks: list[str]) -> None:
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def copy_scripts(folder: Path) -> None:
+    """Lay the scripts and the style that every deck loads into folder/scripts."""
+    modules, target = fetch(PACKAGES, MODULES), folder / "scripts"
+    target.mkdir(parents=True, exist_ok=True)
+    for script in [*(modules / name for name in SCRIPTS), TEMPLATE / "deck.js", TEMPLATE / "deck.css"]:
+        shutil.copy(script, target)
+
+
+def deck(notebook: NotebookNode, name: str) -> str:
+    """Return a lecture as a page of slides."""
+    exporter = SlidesExporter(template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)])
+    exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)
+    prepared = prepare(notebook)
+    resources = {"deck_title": heading(prepared.cells[0]), "metadata": {"name": name}}
+    page, _ = exporter.from_notebook_node(prepared, resources=resources)
+    return str(page)
+
+
+def prepare(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy without skipped cells, with pictures for widgets, and with notes and a title on every page."""
+    copy = nbformat.from_dict(notebook)
+    states = copy.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
+    shown = [cell for cell in copy.cells if slide_type(cell) != "skip"]
+    for cell in shown:
+        if cell.cell_type == "markdown":
+            cell.source = without_local_links(cell.source)
+        for output in cell.get("outputs", []):
+            prepare_output(output, states)
+    chapter = heading(shown[0])
+    copy.cells = []
+    for group in groups(shown):
+        where = " · ".join(dict.fromkeys([chapter, heading(group[0]) or chapter]))
+        notes = [cell for cell in group if slide_type(cell) == "notes"]
+        for number, page in enumerate(pages(group), start=1):
+            if not any(slide_type(cell) == "notes" for cell in page):
+                page += [nbformat.from_dict({**cell, "id": f"{cell.id}-{number}"}) for cell in notes[:1]]
+            page[-1].metadata.where = where
+            copy.cells += page
+    return copy
+
+
+def prepare_output(output: NotebookNode, states: dict[str, Any]) -> None:
+    """Put a picture in the place of a widget; note the shape of a picture."""
+    data = output.get("data", {})
+    if view := data.get(WIDGET):
+        output.data = {"text/html": still(view["model_id"], states)}
+    elif picture := data.get("image/png"):
+        output.metadata["image/png"]["ratio"] = ratio(picture)
+
+
+def slide_type(cell: NotebookNode) -> str:
+    """Return the slide type of a cell, "-" if it has none."""
+    return str(cell.metadata.get("slideshow", {}).get("slide_type", "-"))
+
+
+def groups(cells: Iterable[NotebookNode]) -> Iterator[list[NotebookNode]]:
+    """Yield the cells of every slide with its subslides."""
+    return _split(cells, {"slide"})
+
+
+def pages(cells: Iterable[NotebookNode]) -> Iterator[list[NotebookNode]]:
+    """Yield the cells of every page: a slide, or one subslide."""
+    return _split(cells, {"slide", "subslide"})
+
+
+def _split(cells: Iterable[NotebookNode], starts: set[str]) -> Iterator[list[NotebookNode]]:
+    part: list[NotebookNode] = []
+    for cell in cells:
+        if slide_type(cell) in starts and part:
+            yield part
+            part = []
+        part.append(cell)
+    yield part
+
+
+def minutes(cells: Iterable[NotebookNode]) -> list[int]:
+    """Return the minutes that the speaker notes state, "**3 minutes.** …", for every slide with its subslides."""
+    notes = ("\n".join(cell.source for cell in group if slide_type(cell) == "notes") for group in groups(cells))
+    return [sum(map(int, re.findall(r"^\*\*(\d+) minutes?\.\*\*", text, re.MULTILINE))) for text in notes]
+
+
+def heading(cell: NotebookNode) -> str:
+    """Return the first heading in a cell of prose, "" if there is none."""
+    found = re.search(r"^#+ +(.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
+    return found[1] if found else ""
+
+
+def without_local_links(source: str) -> str:
+    """Make links to files of the course plain text, and links to other lectures lead to their decks."""
+    source = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.html)", source)
+    return re.sub(r"(?<!!)\[([^]]+)\]\((?!\w+\.html\))(?!\w+:|#)[^)]+\)", r"\1", source)
+
+
+def still(model: str, states: dict[str, Any]) -> str:
+    """Return what a widget showed when it was stored, as HTML that doesn't move."""
+    shown = "".join(_pictures(model, states))
+    return f'<div class="still">{shown}</div><p class="live">Live: <code>make present</code>.</p>'
+
+
+def _pictures(model: str, states: dict[str, Any]) -> Iterator[str]:
+    """Yield the pictures that a widget and its children hold: pieces of a page, or addresses with their data."""
+    for name, trait in states.get(model, {}).get("state", {}).items():
+        value = str(trait)
+        for child in re.findall(r"IPY_MODEL_(\w+)", value):
+            yield from _pictures(child, states)
+        if name == "value" and "<img" in value:
+            yield value
+        elif url := PICTURE.search(value):
+            yield f'<div class="figure" style="--ratio: {ratio(url[1])}"><img src="{url[0]}" alt="The widget."></div>'
+
+
+def ratio(picture: str) -> float:
+    """Return height by width of a picture in base64."""
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        return round(image.height / image.width, 3)
+
+
+def main(notebooks: list[str], folder: Path = FOLDER) -> int:
     """Convert the notebooks named on the command line."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    offline = fetch_scripts()
-    # The theme "white" brings its own font; the default theme asks a font server.
-    options = {"reveal_theme": "white", "reveal_scroll": True, "reveal_number": "c/t", **(LOCAL if offline else {})}
-    exporter = SlidesExporter(**options)
-    for notebook in map(Path, notebooks):
-        page, _ = exporter.from_filename(str(notebook))
-        target = FOLDER / f"{notebook.stem}.html"
-        target.write_text(page, encoding="utf-8")
-        print(target.relative_to(Path.cwd()))
-    if not offline:
-        print("npm did not deliver reveal.js and MathJax: these slides need the network when they are shown.")
+    try:
+        copy_scripts(folder)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in map(Path, notebooks):
+        notebook = nbformat.read(path, as_version=4)
+        target = folder / f"{path.stem}.html"
+        target.write_text(deck(notebook, path.stem), encoding="utf-8")
+        print(f"{target}: {sum(minutes(notebook.cells))} minutes")
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -6,13 +6,17 @@
 #
 # Run the next two cells with **Shift + Enter**. They make your first map.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Ask the room what the dots mean before you go on. Collect answers such as “what the network looks at”
+# and come back to them at the end of chapter 02: none of them will survive as it was said.
+
 # %% slideshow={"slide_type": "subslide"}
 from lecture_lib import gradients, maps, networks, pictures, show
 
 cat, network = pictures.photo("cat"), networks.efficientnet_lite0()
 saliency = maps.max_abs(gradients.gradient(network.score("tiger cat"), cat))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["picture:thumbnail", "hide-input"]
 show.maps(
     cat,
     {"saliency map, class tiger cat": saliency},
@@ -20,16 +24,16 @@ show.maps(
     alt="Left: a tabby cat. Right: its saliency map, a field of fine bright dots, densest on the cat's face.",
 )
 
-# %% [markdown] slideshow={"slide_type": "notes"}
-# Ask the room what the dots mean before you go on. Collect answers such as “what the network looks at” and come
-# back to them at the end of chapter 02: none of them will survive as it was said.
-
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you just did
 #
 # `cat` is a photograph: a tensor of shape (N, C, H, W), which means images, colour channels, height, width. Its
 # pixels lie between 0 (black) and 1 (white). `network` is EfficientNet-Lite0, a real network that was trained on the
 # 1000 classes of ImageNet. This is what it sees:
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Only the words tensor, class and pixel range are needed here. Ask somebody to guess the three most
+# probable classes before you show them.
 
 # %% slideshow={"slide_type": "fragment"}
 print(f"{tuple(cat.shape) = }, pixels from {cat.min():.2f} to {cat.max():.2f}")
@@ -41,6 +45,11 @@ for name, probability in network.predict(cat, top=3)[0]:
 #
 # Everything in this course rests on one word. A **score** is a function that takes images and returns one number for
 # each of them. The score of a class is the number that the network gives this class. You can call it:
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Take your time: every chapter calls a score. Let the room propose other functions of an image that
+# are scores: the mean brightness, a difference of two classes, the probability. The second map makes the point:
+# another question, another map.
 
 # %% slideshow={"slide_type": "fragment"}
 tiger_cat = network.score("tiger cat")
@@ -55,6 +64,8 @@ print(f"espresso:  {espresso(cat).item():5.2f}")
 # %% slideshow={"slide_type": "fragment"}
 egyptian_cat = network.score("Egyptian cat")
 difference = gradients.gradient(lambda images: tiger_cat(images) - egyptian_cat(images), cat)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.maps(
     cat,
     {"tiger cat": saliency, "tiger cat rather than Egyptian cat": maps.max_abs(difference)},
@@ -72,6 +83,11 @@ show.maps(
 #
 # Does the map above answer it? Do not believe us, and do not believe the map. Measure.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **12 minutes.** Read the question aloud and do not answer it. Then everybody writes down a number between 0 and 1
+# before the cell runs; nobody may say “it depends”. Show the correlation, wait, and only then the two grids. Some
+# squares raise the score when they are covered: ask why that can be.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## A prediction before you run the next cell
 #
@@ -87,7 +103,7 @@ show.maps(
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 import torch
 
 from lecture_lib.measure import rank_correlation
@@ -105,7 +121,7 @@ for row in range(7):
 correlation = rank_correlation(brightness[None], cost[None]).item()
 print(f"rank correlation of mean brightness and cost of covering: {correlation:.1f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3), layout="constrained")
@@ -126,6 +142,10 @@ show.figure(
 # ## Is your machine ready?
 #
 # The next cell runs the checks of `python -m lecture_lib.doctor`. If a line begins with FAIL, it says what to do.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Everybody runs this cell now, so that no machine fails in the middle of a lecture. A line that begins
+# with FAIL says what to do.
 
 # %% slideshow={"slide_type": "fragment"}
 from lecture_lib import doctor
@@ -149,3 +169,6 @@ print(f"{sum(ok for ok, line in results)} of {len(results)} checks are OK")
 # symbols, same order. Each claim is followed by the cell that could have refuted it.
 #
 # **Go on with** [chapter 02, vanilla saliency](02_vanilla_saliency.ipynb).
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** Point at the two folders, and at the rule of the house: write the prediction down before you run the
+# cell.

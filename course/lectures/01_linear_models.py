@@ -4,6 +4,12 @@
 # **A linear model gives the same explanation for every image.** Here is one that tells faces from other pictures. We
 # ask it to explain 200 pictures, one by one, and measure how much the 200 explanations differ.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The thread: one explanation for all pictures (exact, and useless for the single picture), then why
+# the price is too high (shift), then a curved classifier, where the gradient becomes local. Everything in the second
+# half of the course is a comment on the last third of this chapter. Ask for a show of hands at each prediction. Short
+# of time? Leave out linear regression, and how many of the points have a detour.
+
 # %% slideshow={"slide_type": "subslide"}
 import torch
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -24,14 +30,10 @@ def logit(images):
     return (weights * images).sum(dim=(1, 2, 3)) + bias
 
 
+# %% slideshow={"slide_type": "fragment"}
 explanations = gradients.gradient(logit, images)
 print(f"{len(explanations)} explanations; the largest difference to the first: ", end="")
 print(f"{(explanations - explanations[:1]).abs().max().item():.1f}")
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 35 minutes. The thread: one explanation for all pictures (exact and useless for the single picture) → why the
-# price is too high (shift) → a curved classifier, where the gradient becomes local. Everything in the second half of
-# the course is a comment on the last third of this chapter. Ask for a show of hands at each prediction.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The question
@@ -45,19 +47,26 @@ print(f"{(explanations - explanations[:1]).abs().max().item():.1f}")
 #
 # In this chapter $f$ is so simple that you can check the answer with pencil and paper.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Read the question slowly: change, at which rate, most efficiently. Nothing in it says “because”. Show
+# the pictures, and mention that the faces are centred: it will matter.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## The pictures
 #
 # 200 gray pictures of 25 × 25 pixels, half of them faces. The first 150 are for training, the last 50 for testing.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 examples = torch.cat([train_images[train_labels == 1][:5], train_images[train_labels == 0][5:10]])
+
 show.images(
     examples,
     ["face"] * 5 + ["no face"] * 5,
     title="Ten of the training pictures",
     alt="Five faces, cropped closely and seen from the front, and five pieces of background.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 print(f"{tuple(images.shape) = }, {train_labels.sum()} training faces, {test_labels.sum()} test faces")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -73,7 +82,11 @@ print(f"{tuple(images.shape) = }, {train_labels.sum()} training faces, {test_lab
 #
 # **Linear regression** chooses $w$ and $b$ such that $f(I)$ is close to $+1$ for faces and to $-1$ for the others.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Do the derivative on the board with two pixels. The largest difference is 0.0 because the gradient
+# *is* the weights.
+
+# %% slideshow={"slide_type": "subslide"}
 regression = LinearRegression().fit(train_images.flatten(1), 2 * train_labels - 1)
 regression_weights = torch.from_numpy(regression.coef_).float().view(1, 1, 25, 25)
 regression_bias = float(regression.intercept_)
@@ -100,7 +113,12 @@ print(
 # That was the model of the first cell. Which of the two models is better?
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The room should say which model is better before the numbers appear. One picture of the 50 is 0.02:
+# do not let anybody read more into it.
+
+
+# %% slideshow={"slide_type": "subslide"}
 def accuracy(score, images, labels):
     """Share of images on the right side of the boundary, score = 0."""
     return ((gradients.evaluate(score, images) > 0) == labels.bool()).float().mean().item()
@@ -110,7 +128,7 @@ for name, score in {"linear regression": regression_score, "logistic regression"
     on_train, on_test = accuracy(score, train_images, train_labels), accuracy(score, test_images, test_labels)
     print(f"{name:19}: {on_train:.2f} of the training pictures are right, {on_test:.2f} of the test pictures")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # On the test pictures they are equally good. (One of the 50 is 0.02: do not read much into small differences.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -128,7 +146,12 @@ for name, score in {"linear regression": regression_score, "logistic regression"
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Vote first. The noise of linear regression works as well as the face of logistic regression: this is
+# the first time in the course that a nicer picture is not a better model. The row with growing penalties shows where
+# the face comes from.
+
+# %% slideshow={"slide_type": "subslide"}
 import matplotlib.pyplot as plt
 
 difference = (train_images[train_labels == 1].mean(dim=0) - train_images[train_labels == 0].mean(dim=0))[None]
@@ -137,6 +160,8 @@ panels = {
     "linear regression": (regression_weights, "score per unit of intensity"),
     "logistic regression": (weights, "score per unit of intensity"),
 }
+
+# %% slideshow={"slide_type": "fragment"} tags=["picture:thumbnail", "hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3), layout="constrained")
 for ax, (name, (values, label)) in zip(axes, panels.items(), strict=True):
     show.draw_map(ax, values[0], name, label=label, signed=True)
@@ -147,6 +172,7 @@ show.figure(
     "linear regression look like noise. Those of logistic regression show forehead, dark eyes, cheeks and a jaw.",
 )
 
+# %% slideshow={"slide_type": "subslide"}
 for name, (values, _) in panels.items():
     correlation = torch.corrcoef(torch.stack([values.flatten(), difference.flatten()]))[0, 1].item()
     print(f"{name:22}: correlation with the difference of the means {correlation:.1f}")
@@ -156,7 +182,7 @@ for name, (values, _) in panels.items():
 # cost. (In scikit-learn it is on, unless you switch it off.) Linear regression had none. We give it one, weak at
 # first, then stronger and stronger.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(10, 3), layout="constrained")
 for ax, penalty in zip(axes, [1, 10, 100, 1000], strict=True):
     ridge = Ridge(alpha=penalty).fit(train_images.flatten(1), 2 * train_labels - 1)
@@ -184,11 +210,17 @@ show.figure(
 # plane in a space of 625 dimensions. We can put real pictures on it: mix a face with another picture until the score
 # is 0.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** A boundary in 625 dimensions is hard to imagine, so show pictures that lie on it. All 190 angles are
+# right angles: say why, with the two equations.
+
 # %% slideshow={"slide_type": "fragment"}
 faces = images[(labels == 1) & (logit(images) > 0)][:20]
 others = images[(labels == 0) & (logit(images) < 0)][5:25]
 share = logit(faces) / (logit(faces) - logit(others))  # of the other picture in the mixture
 on_boundary = faces + share.view(-1, 1, 1, 1) * (others - faces)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.images(
     on_boundary[:5],
     [f"score {value + 0.0:.1f}" for value in logit(on_boundary[:5]).round(decimals=1).tolist()],
@@ -232,7 +264,11 @@ print(f"{len(angles)} angles, from {angles.min().item():.2f}° to {angles.max().
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Nearly everybody expects some of the random steps to cross. None does: in 625 dimensions a random
+# direction is almost perpendicular to the gradient. The four faces are a first look at chapter 07.
+
+# %% slideshow={"slide_type": "subslide"}
 scores = logit(images).view(-1, 1, 1, 1)
 step = -scores / weights.square().sum() * weights  # (200, 1, 25, 25)
 noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
@@ -246,6 +282,8 @@ for name, change in {"0.99 of the step": 0.99 * step, "1.01 of the step": 1.01 *
 face = test_images[test_labels == 1][6:7]
 face_step = -logit(face).view(-1, 1, 1, 1) / weights.square().sum() * weights
 walk = torch.cat([face + times * face_step for times in (0, 1, 2, 4)])
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.images(
     walk,
     [
@@ -258,6 +296,8 @@ show.images(
     alt="Four times the same face. After one step nothing much has changed; after four the forehead is darker and the "
     "eyes are paler.",
 )
+
+# %% slideshow={"slide_type": "fragment"}
 print(f"length of the step {face_step.norm().item():.1f}, length of the image {face.norm().item():.1f}")
 print(f"largest change of a pixel in one step: {face_step.abs().max().item():.1f}")
 
@@ -282,7 +322,11 @@ print(f"largest change of a pixel in one step: {face_step.abs().max().item():.1f
 # </details>
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The factor p (1 − p) is the whole slide. It is the reason why this course takes the logit.
+
+
+# %% slideshow={"slide_type": "subslide"}
 def probability(images):
     """The probability of a face, after the sigmoid."""
     return torch.sigmoid(logit(images))
@@ -295,7 +339,7 @@ print(f"largest angle to the weights: {angle(of_probability, weights.flatten()[N
 print(f"largest difference between the factor and p(1 - p): {(factor - p * (1 - p)).abs().max().item():.4f}")
 print(f"the factor goes from {factor.min().item():.2f} to {factor.max().item():.2f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 curve = torch.linspace(0, 1, 101)
 ax.plot(curve, curve * (1 - curve), color="gray", label="p(1 − p)")
@@ -313,7 +357,7 @@ show.figure(
     "pictures. All lie on the parabola p times one minus p.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # With two classes, logit and probability give the same picture up to its brightness. With more than two that is no
 # longer true (chapter 02). The logit is the better habit: its gradient does not fade where the model is sure.
 
@@ -324,6 +368,10 @@ show.figure(
 # raw images: they expect the object at the same coordinates every time. Is it so? We shift the test pictures by $k$
 # pixels to the left, right, up and down; the pixels at the edge are repeated.
 
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Here the price for one explanation is named: one face at one place. Show what a shift does before you
+# show the rivals. The code of the training may be passed over.
 
 # %% slideshow={"slide_type": "fragment"}
 from torch import nn
@@ -337,6 +385,8 @@ def shifted(images, right, down):
 
 
 moved = torch.cat([shifted(face, *offset) for offset in [(0, 0), (5, 0), (-5, 0), (0, 10), (10, 0)]])
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show.images(
     moved,
     ["not shifted", "5 to the right", "5 to the left", "10 down", "10 to the right"],
@@ -367,6 +417,7 @@ def train(model, images, labels, n_steps, learning_rate):
     return lambda images: model(4 * images - 2)
 
 
+# %% slideshow={"slide_type": "subslide"}
 def small_cnn():
     """Two layers of convolutions; the largest activation anywhere in the image decides."""
     torch.manual_seed(0)
@@ -407,7 +458,11 @@ def logit_shifts(images):
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Let everybody draw four lines. Then show the table by direction: the mean hides that to the right
+# nearly all faces are lost. The CNN is not saved by being a CNN, but by having seen shifted faces.
+
+# %% slideshow={"slide_type": "subslide"}
 rivals = {
     "linear": (logit, "o-", "tab:blue"),
     "linear, trained on shifts": (logit_shifts, "o--", "tab:cyan"),
@@ -426,7 +481,7 @@ print("shift in pixels                0      5     10")
 for name, curve in curves.items():
     print(f"{name:25} " + " ".join(f"{curve[k]:6.3f}" for k in (0, 5, 10)))
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
 for name, (_, style, colour) in rivals.items():
     ax.plot(pixels, curves[name], style, color=colour, label=name)
@@ -458,7 +513,7 @@ for name, (score, _, _) in rivals.items():
     ]
     print(f"{name:25} " + " ".join(f"{share:6.2f}" for share in found))
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # So the notes are right about the linear model, and more so than the mean could show: shifted sideways, about one face in
 # ten is found. It says “no face” to almost everything, and half of the pictures are none. The reason is in
 # its weights: one picture of weights cannot be a face at all places.
@@ -475,6 +530,8 @@ for name, (score, _, _) in rivals.items():
 # %% slideshow={"slide_type": "fragment"}
 people = test_images[test_labels == 1][:4]
 cnn_slopes = gradients.gradient(cnn_shifts, people)
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(3, 4, figsize=(8, 6.3), layout="constrained")
 for column in range(4):
     show.draw_image(axes[0, column], people[column], f"face {column + 1}")
@@ -487,6 +544,7 @@ show.figure(
     "CNN, different for every face.",
 )
 
+# %% slideshow={"slide_type": "subslide"}
 unit = torch.nn.functional.normalize(gradients.gradient(cnn_shifts, test_images).flatten(1))
 cosines = (unit @ unit.T)[~torch.eye(50, dtype=torch.bool)]
 print(f"mean cosine between the gradients of two test pictures: linear 1.0, CNN {cosines.mean().abs().item():.1f}")
@@ -496,6 +554,10 @@ print(f"mean cosine between the gradients of two test pictures: linear 1.0, CNN 
 #
 # To *see* a curved boundary we need images with two pixels only: tensors of shape (N, 1, 1, 2). Every such image is a
 # point in a square. The two classes are crescents. A linear model and a small smooth network learn to tell them apart.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Two pixels are enough to see a boundary. Left one arrow everywhere, right another arrow at every
+# point: this is Figure 1 of the notes. Ask where the arrows are long.
 
 # %% slideshow={"slide_type": "fragment"}
 from sklearn.datasets import make_moons
@@ -513,6 +575,7 @@ def straight(images):
     return (plane_weights * images).sum(dim=(1, 2, 3)) + float(plane.intercept_[0])
 
 
+# %% slideshow={"slide_type": "subslide"}
 torch.manual_seed(0)
 model = nn.Sequential(
     *(nn.Flatten(), nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh()),
@@ -523,7 +586,7 @@ for name, score in {"straight": straight, "curved": curved}.items():
     print(f"{name:8}: accuracy {accuracy(score, points, crescents):.2f}")
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 def draw_plane(ax, score, title, arrows=True):
     """The score in colours, its boundary, and arrows along its gradient; return the points of the boundary."""
     axis = torch.linspace(0, 1, 201)
@@ -541,6 +604,7 @@ def draw_plane(ax, score, title, arrows=True):
     return torch.from_numpy(boundary).float()
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")
 boundaries = {}
 for ax, (name, score) in zip(axes, {"straight": straight, "curved": curved}.items(), strict=True):
@@ -593,7 +657,13 @@ for name, score in {"straight": straight, "curved": curved}.items():
 # </details>
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **7 minutes.** Let two people defend the two short ways as “the explanation”. Neither can win. Keep the picture:
+# chapter 09 comes back to it when it asks whether the fundamental question has an answer at all. At the widget, drag
+# the point to where the gradient nearly vanishes, and ask why.
+
+
+# %% slideshow={"slide_type": "subslide"}
 def lengths_to_boundary(score, start, angles):
     """Length of the straight line from a point (2,) to the boundary, for every angle in degrees; inf if there is none."""
     directions = torch.stack([torch.deg2rad(angles).cos(), torch.deg2rad(angles).sin()], dim=1)
@@ -607,6 +677,7 @@ def lengths_to_boundary(score, start, angles):
     return torch.where(crossed.any(dim=1), at, torch.inf)
 
 
+# %% slideshow={"slide_type": "fragment"}
 def follow_gradient(score, start, step=0.001):
     """The path that turns with the gradient, from a point (2,) with a negative score to the boundary."""
     path = [start]
@@ -616,7 +687,7 @@ def follow_gradient(score, start, step=0.001):
     return torch.stack(path)
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 start = torch.tensor([0.585, 0.5])
 slope = gradients.gradient(curved, start.view(1, 1, 1, 2)).flatten()
 uphill = torch.rad2deg(torch.atan2(slope[1], slope[0])).view(1)  # its angle in degrees
@@ -635,7 +706,7 @@ routes = {  # name: angle, length
 for name, (_, length) in routes.items():
     print(f"{name:27}: length {length:.2f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.2, 4.8), layout="constrained")
 draw_plane(ax, curved, "Four routes to the curved boundary", arrows=False)
 styles = ["-", "--", "-", "-"]
@@ -674,6 +745,8 @@ by_turn = {
     "straight": lengths_to_boundary(straight, origin, turns + straight_uphill),
     "curved": lengths_to_boundary(curved, start, turns + uphill),
 }
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 for (name, ways), style in zip(by_turn.items(), ["--", "-"], strict=True):
     ax.plot(turns, ways, style, linewidth=2, label=f"{name} boundary")
@@ -686,12 +759,10 @@ show.figure(
     alt="Length of the straight route against its angle to the gradient. For the straight boundary one minimum, at "
     "angle 0. For the curved one two minima left and right of 0, both lower than the length at 0.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 for name, ways in by_turn.items():
     print(f"{name:8}: shortest at {turns[ways.argmin()].item():4.0f}°, length {ways.min().item():.2f}")
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# Let two people defend the two short ways as “the explanation”. Neither can win. Keep the picture: chapter 09 comes back to
-# it when it asks whether the fundamental question has an answer at all.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # We chose this point, because it shows the effect well. Is it an exception? The same measurement, for all 150 points of
@@ -711,7 +782,7 @@ print(
 )
 print(f"never meets the boundary (up to length 1): {detours.isinf().float().mean().item():.0%}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # So read the notes' “as efficiently as possible” with the word that stands before it: *locally*. The gradient is the
 # best direction for an infinitely small step, everywhere. That a straight line along it leads to the boundary on the
 # shortest way is true for planes, and close to the boundary. Elsewhere it may be a detour, or lead past it.
@@ -721,7 +792,7 @@ print(f"never meets the boundary (up to length 1): {detours.isinf().float().mean
 # boundary? Where does it not? Where is it hardly there at all, and why? (The widget shows the gradient of the
 # *probability*.)
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib import explore
 
 explore.plane(lambda images: torch.sigmoid(curved(images)), points, crescents)
@@ -742,7 +813,11 @@ explore.plane(lambda images: torch.sigmoid(curved(images)), points, crescents)
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** The chessboard is short and strong: two explanations without a common pixel. Then the falls of
+# covered squares: they differ from face to face, while the map is the same for all.
+
+# %% slideshow={"slide_type": "subslide"}
 row, column = torch.meshgrid(torch.arange(25), torch.arange(25), indexing="ij")
 for name, allowed in {"white fields": (row + column) % 2 == 0, "black fields": (row + column) % 2 == 1}.items():
     slopes = allowed * weights
@@ -773,11 +848,13 @@ def cover_squares(image, side=5):
     return copies
 
 
+# %% slideshow={"slide_type": "fragment"}
 people = test_images[test_labels == 1]
 falls = torch.stack([logit(face[None]) - logit(cover_squares(face[None])) for face in people])  # (23, 25)
 predicted = torch.stack([(weights * (face[None] - cover_squares(face[None]))).sum(dim=(1, 2, 3)) for face in people])
 print(f"largest difference between predicted and measured fall: {(predicted - falls).abs().max().item():.3f}")
 
+# %% slideshow={"slide_type": "subslide"}
 first, second = torch.triu_indices(len(people), len(people), offset=1)
 alike = measure.rank_correlation(falls[first], falls[second])
 print(
@@ -800,6 +877,10 @@ print(
 # - The linear model pays for its one explanation: it fails when the face is elsewhere in the picture.
 #
 # **Now you:** [exercise 01](../exercises/01_linear_models/01_linear_models.ipynb).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** Ask the room for the summary before you show it. The exercise begins with the gradient of a linear
+# model by hand.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

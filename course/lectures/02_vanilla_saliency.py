@@ -5,6 +5,10 @@
 # makes predictions, and you can test them. Here is one: step a tiny bit along the map, and the class score rises by
 # the amount that the map says.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The claim is the whole chapter: everything after it asks how far it carries. Let the room guess what
+# happens at ten times the step before you reach that slide. Short of time? Leave out the class models.
+
 # %% slideshow={"slide_type": "subslide"}
 from lecture_lib import gradients, maps, measure, networks, pictures, show
 
@@ -15,10 +19,6 @@ slope = gradients.gradient(score, cat)
 
 predicted, measured, _ = measure.linearity_error(score, cat, direction=slope, radius=0.01)
 print(f"The map predicts that the score rises by {predicted.item():.2f}. It rises by {measured.item():.2f}.")
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 35 minutes with all pictures, 25 without the class models. The claim above is the whole chapter: everything
-# after it asks how far it carries. Let the room guess what happens at ten times the step before you reach that slide.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The question
@@ -32,12 +32,20 @@ print(f"The map predicts that the score rises by {predicted.item():.2f}. It rise
 #
 # Read it twice. It does not ask which pixels *caused* the prediction. It asks how to *change* it.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Everybody reads the question in silence, twice. Then ask: does it say anything about what the network
+# looks at?
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The class score
 #
 # A network ends with one number per class, the **logits**. The softmax turns them into probabilities,
 # $p_c = e^{S_c} / \sum_k e^{S_k}$. The **class score** $S_c(I)$ is the logit of class $c$, before the softmax
 # (Simonyan et al. 2013).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Softmax and logit on one slide. The printed classes show what a network of 1000 classes is unsure
+# about.
 
 # %% slideshow={"slide_type": "fragment"}
 logits = network(cat)  # (N, classes) = (1, 1000)
@@ -56,6 +64,10 @@ print(f"probability p_c = {logits.softmax(dim=1)[0, index]:.2f}")
 # 3. the gradient is shown as a picture.
 #
 # The formula is one line of PyTorch. The rest of the function in `lecture_lib` checks its input.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** The formula is one line. Stay with the unit: score per unit of intensity. Somebody should compute
+# aloud what a slope of 0.5 means for a change of 0.01.
 
 # %% slideshow={"slide_type": "fragment"}
 import torch
@@ -85,6 +97,12 @@ print(f"largest difference to lecture_lib: {(by_hand - slope).abs().max().item()
 # | mean of the positive part | $\frac13 \sum_c \max(w_{cij}, 0)$ | readers who ask only what *raises* the score |
 
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **8 minutes.** Three rules, three pictures, one gradient. Ask which one they have seen in papers. The correlation of
+# zero is no contradiction: how fast, and in which direction. The gray photograph is a good question for those who
+# know calculus: are the three slopes equal?
+
+
 # %% slideshow={"slide_type": "subslide"}
 def three_rules(name, target):
     """Show one photograph and its gradient under three rules."""
@@ -104,7 +122,10 @@ def three_rules(name, target):
     )
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["picture:thumbnail", "hide-input"]
 three_rules("cat", "tiger cat")
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 three_rules("coffee", "espresso")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -137,9 +158,10 @@ for rule in (maps.mean, maps.positive):
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 three_rules("camera", "tripod")
 
+# %% slideshow={"slide_type": "fragment"}
 camera = pictures.photo("camera")
 camera_slope = gradients.gradient(network.score("tripod"), camera)
 red, green, blue = camera_slope[0].flatten(1)
@@ -160,7 +182,11 @@ print(f"correlation of the red and the green slopes: {torch.corrcoef(torch.stack
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Vote before the table. The last column matters more than the first: the gradient of the probability
+# also points elsewhere.
+
+# %% slideshow={"slide_type": "subslide"}
 espresso, probability = network.score("espresso"), network.probability("espresso")
 photo = pictures.photo("coffee")
 print("probability   length of ∇p / length of ∇S   angle between them, to the nearest 10°")
@@ -192,7 +218,12 @@ for _ in range(4):
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** The heart of the chapter. Let them write down a length. The prediction is off by a quarter as soon as
+# some pixel changes by the smallest step that a file can store. Keep the random direction for the question: is it the
+# size of the step, or its direction?
+
+# %% slideshow={"slide_type": "subslide"}
 radii = [0.01, 0.03, 0.1, 0.3, 1.0]
 uphill = [measure.linearity_error(score, cat, slope, radius) for radius in radii]
 largest = slope.abs().max() / slope.norm()  # of a step with length 1
@@ -204,7 +235,7 @@ for radius, step in zip(radii, uphill, strict=True):
         f"{step.predicted.item():9.2f}   {step.measured.item():8.2f}"
     )
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 import matplotlib.pyplot as plt
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
@@ -240,6 +271,9 @@ for radius, step in zip(radii, uphill, strict=True):
 #
 # Follow the gradient further, and look at what happens to the picture and to the prediction.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Look at the pictures first, then at the numbers above them. Nothing got more cat-like.
+
 # %% slideshow={"slide_type": "fragment"}
 lengths = [0.0, 1.0, 5.0]
 stepped = torch.cat([(cat + length * slope / slope.norm()).clamp(0, 1) for length in lengths])
@@ -247,6 +281,8 @@ titles = [
     f"length {length:.0f}: p(tiger cat) = {probability:.2f}"
     for length, probability in zip(lengths, network.probability("tiger cat")(stepped).tolist(), strict=True)
 ]
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show.images(
     stepped,
     titles,
@@ -271,6 +307,10 @@ show.images(
 # Simonyan et al. (2013) used this penalty alone. Later work added two tricks: shift the image a little before every
 # step (*jitter*), and blur it slightly after every step. Both take away fine texture that no photograph has.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Let the room name the four pictures before you tell. What we see here is chosen by the penalty that
+# we set.
+
 # %% slideshow={"slide_type": "subslide"}
 targets = ["tripod", "goldfish"]
 settings = {"L2 only": {"l2": 0.1}, "L2, jitter and blur": {"l2": 0.001, "jitter": 16, "blur": 0.6}}
@@ -283,7 +323,7 @@ for setting, keywords in settings.items():
         )
         titles.append(f"{target}: {setting}, p = {network.probability(target)(models[-1]).item():.1f}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.images(
     torch.cat(models),
     titles,
@@ -293,7 +333,7 @@ show.images(
     "blur: the legs of a tripod, and a body like that of a fish, both on gray.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The network is certain of all four. How many would you have named? A score can be very high where no photograph has
 # ever been, and the penalty that *we* choose decides what we see there.
 
@@ -303,6 +343,11 @@ show.images(
 # Back to Fundamental Question 1: how much does each region *contribute*? Suppose that the gradient did answer it.
 # Then it would predict what happens when a region is covered by the mean colour:
 # $\nabla_I S_c(I_*) \cdot (I_\text{covered} - I_*)$. We cover 49 squares, one after another.
+
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Back to the question of chapter 00. The map is asked what it was not made for, and its answer is
+# close to worthless. Say again: it did not fail.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -315,6 +360,7 @@ def cover_squares(image, side=32):
     return copies
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.3), layout="constrained")
 for ax, (name, target) in zip(
     axes, {"cat": "tiger cat", "coffee": "espresso", "camera": "tripod"}.items(), strict=True
@@ -348,6 +394,9 @@ show.figure(
 # - It does not say how much a region contributes. We measured that it does not.
 #
 # **Now you:** [exercise 02](../exercises/02_vanilla_saliency/02_vanilla_saliency.ipynb).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** Take the answers that you collected in chapter 00 and ask which of them is left.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

@@ -4,6 +4,11 @@
 # **Noise that you cannot see turns many slopes around.** Add noise with a standard deviation of 1 % to the
 # photograph of the camera man, and compare the gradients before and after.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The score hardly moves, and the slopes turn: ask the room which of the two a map shows. A share of
+# 0.5 would mean that the signs after the noise are a coin toss. Short of time? Leave out noise with structure and
+# shattered gradients.
+
 # %% slideshow={"slide_type": "subslide"}
 import torch
 
@@ -18,19 +23,21 @@ turned = (vanilla * gradients.gradient(tripod, noisy_camera) < 0).float().mean()
 print(f"score: {tripod(camera).item():.1f} before, {tripod(noisy_camera).item():.1f} after")
 print(f"share of the slopes that change their sign: {turned:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 40 minutes; 30 without correlated noise and shattered gradients. The score hardly moves, and the slopes turn:
-# ask the room which of the two a map shows. A share of 0.5 would mean that the signs after the noise are a coin toss.
-
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Vanilla maps look noisy
 #
 # The gradient is as stable as the classifier, not more. Here are the vanilla maps of three photographs.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** Three photographs, three clouds of dots. Ask whether better colours would help, and leave the
+# question open.
+
 # %% slideshow={"slide_type": "fragment"}
 import matplotlib.pyplot as plt
 
 targets = {"camera": "tripod", "rocket": "missile", "cat": "tiger cat"}
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(2, 3, figsize=(8.4, 5.6), layout="constrained")
 figure.suptitle("Vanilla maps look noisy")
 for column, (name, target) in enumerate(targets.items()):
@@ -45,7 +52,7 @@ show.figure(
     "the object can hardly be made out.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Is this noise in the *picture of the map*, a bad choice of colours? Or does the network really react to neighbouring
 # pixels so differently? The next slides look at one pixel.
 
@@ -64,13 +71,18 @@ show.figure(
 #
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Everybody writes down a number of sign changes. The three curves are the answer to the question of
+# colours: the slopes themselves jump.
+
 # %% slideshow={"slide_type": "fragment"}
 points = torch.linspace(0, 1, 49)
 line = samples.path_samples(noisy_camera, camera, points.tolist())
 slopes = torch.cat(list(gradients.sample_gradients(tripod, line, progress=True)))  # (points, 3, H, W)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 row, column = divmod(maps.max_abs(vanilla).argmax().item(), 224)
+
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 for channel, (colour, style) in enumerate({"tab:red": "-", "tab:green": "--", "tab:blue": ":"}.items()):
     label = ["red", "green", "blue"][channel]
@@ -86,7 +98,7 @@ show.figure(
 )
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 def sign_changes(slopes):
     """How often each slope changes its sign from one point of the line to the next."""
     return (slopes[1:] * slopes[:-1] < 0).sum(dim=0).float()
@@ -112,6 +124,11 @@ for step, text in [(1, "49 points"), (4, "13 points")]:
 # This is **SmoothGrad** (Smilkov et al. 2017). The simplest $\Sigma$ has $\sigma^2$ on the diagonal and 0 elsewhere:
 # every pixel and every channel gets its own noise, $I_n = I_* + \sigma z_n$, where all entries of $z_n$ are independent
 # draws from the standard normal distribution.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **8 minutes.** Read Eq. (1) from the inside: draw, differentiate, take the mean. The noise level is a share of the
+# range of this image: have them compute σ for the rocket. Then ask from which n on they recognise something, and show
+# the five maps.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## From noise level to σ
@@ -164,7 +181,7 @@ print(
 noisy_copies = samples.noisy_samples(camera, noise_level=0.2, n_samples=50, seed=0)
 fifty = torch.cat(list(gradients.sample_gradients(tripod, noisy_copies, progress=True)))  # (50, 3, H, W)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["picture:thumbnail", "hide-input"]
 show.maps(
     camera,
     {
@@ -192,6 +209,11 @@ show.maps(
 # you hardly see. For normal noise the mean of $\sin \omega (x + \sigma z)$ is known, $e^{-\omega^2 \sigma^2 / 2} \sin
 # \omega x$. So we can draw the smoothed score exactly.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **9 minutes.** “Smoothing over image space” is misread by nearly everybody as a blur of the map. One pixel with
+# ripples shows what it is. The equation is worth the board: a derivative is linear, so SmoothGrad is the gradient of
+# another score. The table checks it on the network.
+
 # %% slideshow={"slide_type": "fragment"}
 x = torch.linspace(-1.5, 1.5, 601, dtype=torch.float64)
 waves = [(3.0, 1.0), (60.0, 0.03)]  # frequency ω and height
@@ -203,6 +225,7 @@ def ripples(x, sigma):
     return sum(a * torch.sin(w * x) for w, a in damped), sum(a * w * torch.cos(w * x) for w, a in damped)
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.4), layout="constrained")
 for sigma, style in {0.0: "-", 0.05: "--"}.items():
     for ax, curve in zip(axes, ripples(x, sigma), strict=True):
@@ -239,7 +262,7 @@ for pixel in [-1.0, 0.0, 0.5]:
 # the mean score for a step along it. Beside it the same for the vanilla gradient and the score itself. “Came true” is the
 # measured rise, divided by the predicted one.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 eight = torch.cat(list(samples.noisy_samples(camera, noise_level=0.2, n_samples=8, seed=0))) - camera
 
 
@@ -257,6 +280,7 @@ def rise(score, direction, radius):
     return (gradients.evaluate(score, camera + step) - gradients.evaluate(score, camera)).item()
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print("length    smoothed score          score")
 print("of step   predicted  came true    predicted  came true")
 for radius in [0.03, 0.1, 1.0]:
@@ -264,7 +288,7 @@ for radius in [0.03, 0.1, 1.0]:
     true_smoothed, true_score = rise(smoothed, smooth, radius) / of_smoothed, rise(tripod, vanilla, radius) / of_score
     print(f"{radius:7.2f}   {of_smoothed:9.1f}  {true_smoothed:9.1f}    {of_score:9.1f}  {true_score:9.1f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The equation holds: the first prediction comes true. And something is gained. At length 0.1 a third of the vanilla
 # prediction is lost already; of the smoothed one, a third is lost only at length 1. The smoothed score is straighter, so its
 # gradient carries about ten times as far.
@@ -275,6 +299,10 @@ for radius in [0.03, 0.1, 1.0]:
 # The noise level is a knob. Smilkov et al. recommend 10 to 20 %. We turn it from 0 to 50 %, for three photographs. To
 # save time we take only 8 samples each. Above each map stands the mean probability of the class over four of the noisy
 # copies: *does the network still recognise what we are explaining?*
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Let the room choose the best map first. Then show the probabilities above the maps: the prettiest map
+# explains images that the network does not recognise.
 
 # %% slideshow={"slide_type": "subslide"}
 levels = [0.0, 0.05, 0.1, 0.2, 0.3, 0.5]
@@ -289,7 +317,7 @@ for name, target in targets.items():
         copies = torch.cat(list(samples.noisy_samples(photo, noise_level=level, n_samples=4)))
         recognised[name].append(gradients.evaluate(network.probability(target), copies).mean().item())
 
-# %% slideshow={"slide_type": "fragment"} tags=["picture:gallery"]
+# %% slideshow={"slide_type": "subslide"} tags=["picture:gallery", "hide-input"]
 figure, axes = plt.subplots(3, 7, figsize=(11.5, 5.6), layout="constrained")
 for line_of_axes, (name, target) in zip(axes, targets.items(), strict=True):
     show.draw_image(line_of_axes[0], pictures.photo(name), target)
@@ -308,8 +336,9 @@ show.figure(
 # near 0. **The prettiest map explains images that the network does not recognise.** A good noise level is not the one
 # whose map looks best. Look at the noisy copies, too.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 copies = [next(samples.noisy_samples(camera, noise_level=level, n_samples=1)) for level in levels]
+
 show.images(
     torch.cat(copies),
     [f"{level:.0%}: p(tripod) = {p:.2f}" for level, p in zip(levels, recognised["camera"], strict=True)],
@@ -333,6 +362,10 @@ show.images(
 #
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** The slope of one half is statistics, and holds for any network. Then the better question: are 50
+# enough for what you want to read off? For regions yes, for signs no.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Samples of the real network are dear, so we measure twice: 32 samples of the tripod's score, and 4096 samples of a
 # small network that tells faces from other pictures.
@@ -351,13 +384,14 @@ def face_score(images):
     return (torch.tanh(images.flatten(1) @ w1 + b1) @ w2 + b2).squeeze(1)
 
 
+# %% slideshow={"slide_type": "fragment"}
 sizes, many_sizes = [1, 2, 4, 8, 16], [1, 4, 16, 64, 256, 1024]
 draws = samples.noisy_samples(camera, noise_level=0.2, n_samples=32, seed=1)
 error = measure.sampling_error(tripod, draws, sizes, progress=True)
 face_draws = samples.noisy_samples(faces[:1], noise_level=0.2, n_samples=4096, seed=1)
 face_error = measure.sampling_error(face_score, face_draws, many_sizes, batch_size=256)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 import numpy as np
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
@@ -382,7 +416,7 @@ show.figure(
 # An error is large or small only in comparison with what it disturbs. So compare two maps from two separate draws of 25
 # samples. If the map were settled, they would agree.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 first, second = fifty[:25].mean(dim=0, keepdim=True), fifty[25:].mean(dim=0, keepdim=True)
 
 
@@ -414,7 +448,11 @@ for text, one, other in [
 # The 25 × 25 faces are small enough to write $\Sigma$ down: 625 × 625 numbers. We let the correlation fall with the
 # distance $d$ of two pixels like $e^{-d/3}$.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Σ is a part of the question. Most people expect a smoother map from smoother noise; it is the other
+# way round. The linear score at the end needs no averaging at all.
+
+# %% slideshow={"slide_type": "subslide"}
 places = torch.cartesian_prod(torch.arange(25.0), torch.arange(25.0))  # (625, 2)
 correlation = torch.exp(-torch.cdist(places, places) / 3)
 
@@ -428,7 +466,7 @@ for text, noise in [("diagonal", independent), ("correlated", together)]:
 wanted = [torch.tensor(-d / 3).exp().item() for d in (1, 5)]
 print(f"the matrix says                        1 apart {wanted[0]:.1f}, 5 apart {wanted[1]:.1f}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.images(
     torch.cat([0.5 + independent[:1], 0.5 + together[:1], face, face + independent[:1], face + together[:1]]),
     ["noise, diagonal Σ", "noise, correlated Σ", "a face", "with diagonal Σ", "with correlated Σ"],
@@ -449,7 +487,7 @@ show.images(
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(2, 3, figsize=(8.4, 5.6), layout="constrained")
 figure.suptitle("Noise level 20 %, three kinds of noise, n = 8")
 mean_slopes = {}
@@ -468,10 +506,12 @@ show.figure(
     alt="Top: independent, slightly blurred and strongly blurred noise. Bottom: the three SmoothGrad maps. The more the "
     "noise is blurred, the more the map looks like clouds of dots, with larger slopes.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 for blur, slope in mean_slopes.items():
     print(f"noise blurred by {blur} pixels: root mean square of the mean slopes {slope.square().mean().sqrt():.2f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # So $\Sigma$ is part of the question, not a detail of the computation. One case needs no averaging at all: if the score
 # is *linear*, all gradients are equal, whatever $\Sigma$ is. SmoothGrad then returns the weights, from a single sample.
 
@@ -500,6 +540,11 @@ for matrix in (None, correlation):
 # how alike the gradients at two points are, against the distance of the points: 1 means equal, 0 means unrelated.
 
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Why are the slopes so wild? Depth. Walk around the circle with a finger. The left figure holds for
+# random networks, the right one for the real network; do not mix them up.
+
+
 # %% slideshow={"slide_type": "fragment"}
 def gradients_on_a_circle(depth, seed, width=200, n_points=256):
     """Gradients (points, 2) of a random ReLU network along the unit circle, in double precision."""
@@ -514,6 +559,7 @@ def gradients_on_a_circle(depth, seed, width=200, n_points=256):
     return torch.autograd.grad(score.sum(), place)[0]
 
 
+# %% slideshow={"slide_type": "subslide"}
 depths = [1, 3, 10, 20]
 on_circle = {
     depth: torch.stack([measure.autocorrelation(gradients_on_a_circle(depth, seed), 64) for seed in range(20)]).mean(
@@ -540,6 +586,7 @@ def predicted(depth, n_points=256):
     return (common - common.mean()) / (1 - common.mean())
 
 
+# %% slideshow={"slide_type": "subslide"}
 def half(curve):
     """The first distance, in points, at which a curve lies below one half."""
     return (curve < 0.5).nonzero()[0].item()
@@ -555,6 +602,8 @@ flat = slopes.flatten(1)  # the same without taking the mean along the line away
 kept = torch.stack([(flat[: 49 - lag] * flat[lag:]).sum(dim=1).mean() for lag in range(25)])
 kept = kept / kept[0]
 gray_levels = 2.55 * points[:25]  # the noise has σ = 0.01, which is 2.55 of 255 gray levels
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained", sharey=True)
 for depth, colour in zip(depths, ["tab:blue", "tab:orange", "tab:green", "tab:red"], strict=True):
     degrees = torch.arange(65) * 360 / 256
@@ -576,6 +625,8 @@ show.figure(
     "each close to its dashed prediction. Right: the autocorrelation of the real network falls below one half after "
     "a change of about a quarter of a gray level, or of one gray level if the mean is kept.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 print(f"EfficientNet-Lite0: half forgotten at σ = {gray_levels[half(on_line)]:.1f} gray levels of 255")
 print(f"with the mean along the line kept, at σ = {gray_levels[half(kept)]:.0f} gray level")
 
@@ -595,6 +646,10 @@ print(f"with the mean along the line kept, at σ = {gray_levels[half(kept)]:.0f}
 #
 # **1. It is not the vanilla map, blurred.** We compare maps as you see them, in squares of 8 × 8 pixels. If SmoothGrad
 # were a blur, then a blurred vanilla map would come close to it.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **8 minutes.** Four things, one slide each. Take the second slowly: for “how should I change this image?” the ugly
+# vanilla map is the better answer. End with the widget: who finds a level at which the map names another region?
 
 # %% slideshow={"slide_type": "fragment"}
 from torchvision.transforms.functional import gaussian_blur
@@ -650,6 +705,8 @@ abs_then_mean = fifty.abs().mean(dim=0, keepdim=True)
 remaining = (mean_then_abs.mean() / abs_then_mean.mean()).item()
 print(f"mean slope that is left after the signs have cancelled: {remaining:.2f} of the mean absolute slope")
 print(f"if all signs were coin tosses, it would be {(1 / 50) ** 0.5:.2f}")
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show.maps(
     camera,
     {"|mean of the slopes|": maps.max_abs(mean_then_abs), "mean of |slopes|": maps.max_abs(abs_then_mean)},
@@ -669,7 +726,7 @@ show.maps(
 #
 # Noise level and number of samples, for every photograph and class. Find a level at which the map names another region.
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib import explore
 
 explore.smoothgrad(network)
@@ -684,6 +741,9 @@ explore.smoothgrad(network)
 # - It does not say how to change your image best, and it is not a blurred map.
 #
 # **Now you:** [exercise 03](../exercises/03_smoothgrad/03_smoothgrad.ipynb).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** Ask for the three numbers that belong to every SmoothGrad map: level, covariance, samples.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

@@ -4,6 +4,11 @@
 # **Integrated Gradients shares out a score.** The entries of its map add up to the rise of the score, from a black
 # picture to the photograph. That is a promise that you can check. Here is the check, with the 50 steps that many people use.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Ask who has used this method with 50 steps. Then run the check: it is off by a quarter. The surprises
+# of this chapter are the random numbers (slide “What the factor draws”) and the nearly black pictures (slide “Where
+# the gap comes from”): let the room guess first. Short of time? Leave out “Same function, other code”.
+
 # %% slideshow={"slide_type": "subslide"}
 import torch
 
@@ -20,11 +25,6 @@ print(f"The entries of the map add up to {attribution.sum().item():.1f}. The sco
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The promise is not kept. This chapter shows why, what it takes to keep it, and what a kept promise is worth.
 
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 40 minutes. The two cells with 300 steps take longest: start them, then explain the helper. The surprises are
-# the random numbers (slide “What the factor draws”) and the nearly black pictures (slide “Where the gap comes from”):
-# let the room guess first. Short of time? Leave out “Same function, other code”.
-
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The question
 #
@@ -37,6 +37,10 @@ print(f"The entries of the map add up to {attribution.sum().item():.1f}. The sco
 #
 # Keep the two conditions in mind: **a baseline**, and **a straight line**. Both are our choice. The network knows
 # neither.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** Two choices are ours: the baseline and the straight line. Write both on the board and leave them
+# there.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where the gradient says 0
@@ -53,7 +57,11 @@ print(f"The entries of the map add up to {attribution.sum().item():.1f}. The sco
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Both answers to the first vote are true: the gradient is 0, and the input is the reason for all of
+# the score. Do the example with two inputs on paper. That three steps are worse than two is worth a pause.
+
+# %% slideshow={"slide_type": "subslide"}
 import matplotlib.pyplot as plt
 
 from lecture_lib.samples import path_points, path_samples
@@ -69,6 +77,7 @@ samples = list(path_samples(x, b, path_points(100)[0]))
 slopes = torch.cat(list(gradients.sample_gradients(saturated, samples))).flatten()  # ∂f/∂x at 100 points
 inputs = torch.cat(samples).flatten()
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 axes[0].plot(inputs, [saturated(sample).item() for sample in samples], color="tab:blue")
 axes[0].plot(2, 1, "ko", label="the input: slope 0")
@@ -82,6 +91,8 @@ show.figure(
     alt="Left: a line that rises from 0 to 1 and is flat from x = 1 on; the input lies at x = 2, on the flat part. Right: "
     "its slope is 1 up to x = 1, then 0; the area below is 1.",
 )
+
+# %% slideshow={"slide_type": "fragment"}
 print(f"gradient at the image: {slopes[-1].item() + 0.0:.1f}")
 print(f"mean slope on the way, times the way x - b = 2: {(slopes.mean() * (x - b)).item():.2f}")
 
@@ -110,6 +121,7 @@ def two_input_sum(n_steps):
     return gradients.mean_gradient(two_inputs, path_samples(x, b, path_points(n_steps)[0])) * (x - b)
 
 
+# %% slideshow={"slide_type": "subslide"}
 for n_steps in (1, 2, 3, 4, 5, 1000):
     first, second = two_input_sum(n_steps).flatten().tolist()
     print(f"{n_steps:4} steps: ({first:.2f}, {second:.2f}), sum {first + second:.2f}")
@@ -131,10 +143,16 @@ for n_steps in (1, 2, 3, 4, 5, 1000):
 #
 # Each sample is in the middle of its step (the *midpoint rule*). Nothing else changes.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** The same equation as in chapter 03, with other samples. The seven pictures are what the network is
+# asked about; the photograph is only the last of them.
+
 # %% slideshow={"slide_type": "fragment"}
 coffee, espresso = pictures.photo("coffee"), network.score("espresso")
 black = torch.zeros_like(coffee)
 points, _ = path_points(6)
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show.images(
     torch.cat(list(path_samples(coffee, black, points))),
     [f"α = {point:.2f}" for point in points],
@@ -182,6 +200,11 @@ print(
 # The first is a mean *rate*. The second multiplies each rate by the *way* that the pixel goes ($\odot$: pixel by pixel).
 # Only the second adds up to a score.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Say which form you mean, each time. The two cells with 300 steps take longest: start them, then
+# explain the helper. Let the room compare the middle and the last column before you ask where the photograph comes
+# from.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # We need one helper. It walks along the path, and returns the mean gradient. On the way it notes how steeply the
 # score rises *along the path*: $\nabla_I f(I_k) \cdot (I_* - B)$, the slope of $f$ in the direction in which we go.
@@ -203,6 +226,7 @@ def walk(score, image, points, weights):
     return total, torch.stack(slopes)
 
 
+# %% slideshow={"slide_type": "subslide"}
 targets = {"cat": "tiger cat", "coffee": "espresso", "camera": "tripod", "rocket": "missile"}
 photos = {name: pictures.photo(name) for name in targets}
 scores = {name: network.score(target) for name, target in targets.items()}
@@ -214,7 +238,7 @@ mean_gradients["coffee"], slopes_of["coffee"] = walk(espresso, coffee, *path_poi
 camera, tripod = photos["camera"], scores["camera"]
 mean_gradients["camera"], slopes_of["camera"] = walk(tripod, camera, *path_points(300, "right"))
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 import numpy as np
 
 figure, axes = plt.subplots(3, 4, figsize=(11, 7.6), layout="constrained")
@@ -252,8 +276,13 @@ show.figure(
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Vote first, then show the random numbers. It is the moment that people remember. The test with the
+# painted pixels does not notice it either.
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 noise = {name: torch.randn(photo.shape, generator=torch.Generator().manual_seed(0)) for name, photo in photos.items()}
+
 figure, axes = plt.subplots(1, 4, figsize=(11, 2.9), layout="constrained")
 for pair, name in zip(axes.reshape(2, 2), ("coffee", "camera"), strict=True):
     for ax, (title, values) in zip(
@@ -268,6 +297,7 @@ show.figure(
     "cup, spoon and camera man as clearly as the maps made from the network's gradients.",
 )
 
+# %% slideshow={"slide_type": "subslide"}
 print("rank correlation with the brightness of the photograph")
 print("photograph   notes' form   Sundararajan's form   random numbers × way")
 for name in ("cat", "coffee"):
@@ -302,7 +332,7 @@ for name, total in mean_gradients.items():
     falls = [fall(score, photo, maps.max_abs(values)) for values in (total * photo, noise[name] * photo, noise[name])]
     print(f"{name:31}   {falls[0]:20.0f}   {falls[1]:20.0f}   {falls[2]:14.0f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # It does not. Random numbers times the way do as well in this test as Integrated Gradients, or better. On the coffee
 # even pixels drawn at random do more harm. Painting bright pixels black is simply a large change.
 
@@ -316,7 +346,8 @@ for name, total in mean_gradients.items():
 # This is the fundamental theorem of calculus along the path: add up the slope $\nabla_I f(I_k) \cdot (I_* - B)$ of every
 # little step, and you get the whole rise. With $n$ steps it holds only approximately. What is left over is the
 # **completeness gap**, $\sum_i A_i - (f(I_*) - f(B))$.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # So the sum of a map is the mean of the slopes along the path, which `walk` has noted. And every sixth of our 300 samples
 # lies in the middle of one of 50 steps. That gives us the 50-step gap of coffee and camera for free.
 #
@@ -330,7 +361,11 @@ for name, total in mean_gradients.items():
 # </details>
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** A theorem, and what is left of it with 50 steps. Ask what 2.9 units of score mean that nobody gave.
+
+
+# %% slideshow={"slide_type": "subslide"}
 def rise_from_black(name):
     """How far the score rises from the black image to the photograph."""
     score, photo = scores[name], photos[name]
@@ -355,6 +390,10 @@ for name, gap in gaps.items():
 # left end, in the middle, or at the right end. Gauss–Legendre points are spaced unevenly and weighted, to be exact for
 # polynomials. First a function whose integral we know: a unit that saturates smoothly, $f(\alpha) = \tanh(3\alpha)$.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** First the textbook, then the network, where the textbook does not help. Point at the dips: a small
+# gap may be an accident.
+
 # %% slideshow={"slide_type": "fragment"}
 steps = [2, 4, 8, 16, 32, 64]
 errors = {}
@@ -365,6 +404,7 @@ for rule in ("left", "right", "midpoint", "gauss"):
         integral = (weights * 3 / np.cosh(3 * points) ** 2).sum()  # the slope of tanh(3α)
         errors[rule].append(abs(integral - np.tanh(3)))
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for rule, style in {"left": "<--", "right": ">:", "midpoint": "o-", "gauss": "s-."}.items():
     ax.loglog(steps, errors[rule], style, label=rule)
@@ -379,6 +419,8 @@ show.figure(
     alt="Error against the number of steps, both logarithmic. Left and right fall along one line of slope -1, midpoint "
     "along a line of slope -2, and gauss drops to nothing.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 for rule in ("left", "right", "midpoint"):
     order = np.log(errors[rule][-1] / errors[rule][-2]) / np.log(2)
     print(f"{rule:8}: error ∝ n^{order:.1f}")
@@ -408,21 +450,19 @@ def gaps_by_rule(name):
     return found
 
 
+# %% slideshow={"slide_type": "subslide"}
 by_rule = {name: gaps_by_rule(name) for name in slopes_of}
-gauss_map, _ = walk(espresso, coffee, *path_points(50, "gauss"))
-by_rule["coffee"]["gauss"] = {50: percent((gauss_map * coffee).sum(), "coffee")}
 for name, rules in by_rule.items():
     print(f"{name},  50 steps:", ", ".join(f"{rule} {gaps[50]:+.0f} %" for rule, gaps in rules.items()))
     print(
         f"{name}, 300 steps: left and right miss by less than {np.ceil(max(abs(rules['left'][300]), abs(rules['right'][300]))):.0f} %"
     )
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained", sharey=True)
 for ax, (name, rules) in zip(axes, by_rule.items(), strict=True):
-    for rule, style in {"left": "<--", "right": ">:", "midpoint": "o-", "gauss": "s"}.items():
-        counts = sorted(rules.get(rule, {}))
-        ax.loglog(counts, [abs(rules[rule][n_steps]) for n_steps in counts], style, label=rule if counts else None)
+    for rule, style in {"left": "<--", "right": ">:", "midpoint": "o-"}.items():
+        ax.loglog(rules[rule].keys(), [abs(gap) for gap in rules[rule].values()], style, label=rule)
     ax.axhline(5, color="gray", linewidth=0.8)
     ax.set_xticks([5, 10, 25, 50, 150, 300], ["5", "10", "25", "50", "150", "300"])
     ax.set(xlabel="steps $n$", title=f"{name}: no rule wins")
@@ -455,6 +495,10 @@ show.figure(
 #
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** More than half of the rise happens in pictures in which you see nothing. Show the dark pictures for
+# some seconds without a word.
+
 # %% slideshow={"slide_type": "fragment"}
 alphas = [*np.linspace(0, 0.1, 11), 0.13, 0.16, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 1.0]
 
@@ -464,6 +508,7 @@ def scores_on_path(name, alphas):
     return torch.cat([gradients.evaluate(scores[name], float(alpha) * photos[name]) for alpha in alphas])
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
 for name, style in {"cat": "-", "coffee": "--", "camera": "-.", "rocket": ":"}.items():
     curve = scores_on_path(name, alphas)
@@ -482,8 +527,9 @@ show.figure(
     "tenth of the path and change little afterwards.",
 )
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 dark = [0.01, 0.03, 0.05, 0.1, 1.0]
+
 show.images(
     torch.cat([alpha * coffee for alpha in dark]),
     [f"brightness {100 * alpha:.0f} %, score {espresso(alpha * coffee).item():.1f}" for alpha in dark],
@@ -505,6 +551,7 @@ happens = scores_on_path("coffee", torch.linspace(0, 1, 51)).diff()
 predicted = slopes_of["coffee"][2::6] / 50  # in the middle of each of 50 steps
 error = predicted - happens
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.2), layout="constrained")
 first = range(1, 11)
 axes[0].plot(first, predicted[:10], "o-", color="tab:orange", label="predicted by the slope in the middle")
@@ -520,9 +567,11 @@ show.figure(
     alt="Left: predicted and real rise in the first ten steps; both are large and differ in single steps. Right: the error "
     "of each of the 50 steps; only the first few are visible.",
 )
+
+# %% slideshow={"slide_type": "fragment"}
 print(f"gap {error.sum().item():.1f}, of which the first 5 of 50 steps make {error[:5].sum().item():.1f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # So you know the remedy: more steps, above all near black. Or a baseline from which the score rises less abruptly.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -531,12 +580,18 @@ print(f"gap {error.sum().item():.1f}, of which the first 5 of 50 steps make {err
 # The baseline is a part of the question. “Why espresso *rather than a black picture*?” is not “why espresso *rather
 # than this blurred scene*?”. Five baselines for the camera man:
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Five baselines, five questions. The cup in the last map is the best picture of the chapter: the map
+# explains a difference of two pictures.
+
 # %% slideshow={"slide_type": "fragment"}
 from lecture_lib.samples import baseline_images
 
 baselines = {name: baseline_images(camera, name) for name in ("black", "white", "blur", "uniform")} | {
     "another photograph": coffee
 }
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.images(
     torch.cat([camera, *baselines.values()]),
     ["image", *baselines],
@@ -546,18 +601,18 @@ show.images(
 )
 
 # %% slideshow={"slide_type": "subslide"}
-attributions = {"black": mean_gradients["camera"] * camera}
+attributions = {}
 print("baseline             score of the baseline   completeness gap")
 for name, start in baselines.items():
-    if name not in attributions:
-        attributions[name] = gradients.integrated_gradients(
-            tripod, camera, baseline=start, n_steps=25, batch_size=4, progress=True
-        )
+    attributions[name] = gradients.integrated_gradients(
+        tripod, camera, baseline=start, n_steps=20, batch_size=4, progress=True
+    )
     missing = gradients.completeness_gap(tripod, camera, start, attributions[name]).item()
     print(f"{name:18}   {tripod(start).item():21.1f}   {missing:+16.1f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["picture:thumbnail", "hide-input"]
 baseline_maps = {name: maps.max_abs(values) for name, values in attributions.items()}
+
 show.maps(
     camera,
     baseline_maps,
@@ -569,22 +624,23 @@ show.maps(
     "under blur and noise most entries are small; under the cup of coffee the cup shows.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Look at the last map: there is a cup in it. The photograph has no cup. The map explains a *difference* of two pictures,
 # so it shows both.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # How much do they agree? We compare every two maps by their rank correlation, and take one more number as a yardstick:
-# two maps of the coffee with the *same* baseline, whose samples lie at other places of the path (50 Gauss points and 300
-# right ends). That is what numerical error alone does.
+# two maps with the *same* baseline, black, whose samples lie at other places of the path (these 20 midpoints, and the 300
+# right ends from before). That is what numerical error alone does.
 
 # %% slideshow={"slide_type": "fragment"}
 names = list(baseline_maps)
 matrix = torch.tensor(
     [[measure.rank_correlation(baseline_maps[a], baseline_maps[b]).item() for a in names] for b in names]
 )
-same = measure.rank_correlation(maps.max_abs(gauss_map * coffee), maps.max_abs(mean_gradients["coffee"] * coffee))
+same = measure.rank_correlation(baseline_maps["black"], maps.max_abs(mean_gradients["camera"] * camera))
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6, 4.2), layout="constrained")
 picture = ax.imshow(matrix.numpy(), cmap="RdBu_r", vmin=-1, vmax=1)
 ax.set_xticks(range(5), names, rotation=30, ha="right")
@@ -599,11 +655,13 @@ show.figure(
     figure,
     alt="A table of rank correlations between the five maps: 1 on the diagonal, about 0.4 or less everywhere else.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 others = matrix[~torch.eye(5, dtype=torch.bool)]
 print(f"the two most similar baselines: {others.max().item():.1f}")
 print(f"the same baseline, other samples: {same.item():.1f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The baseline decides most of the map. None of the five is wrong: each answers its own question. A map that does not
 # name its baseline answers none.
 
@@ -623,10 +681,14 @@ print(f"the same baseline, other samples: {same.item():.1f}")
 #
 # We define the coat so that you can check it: darker than 0.2, in the rows 60 to 165, and to the left of column 85.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The same network, the same coat. Under black it does not count, under white it does.
+
 # %% slideshow={"slide_type": "fragment"}
 coat = torch.zeros(1, 224, 224, dtype=torch.bool)
 coat[:, 60:165, :85] = camera[:, 0, 60:165, :85] < 0.2
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.1), layout="constrained")
 show.draw_image(
     axes[0], torch.where(coat[:, None], torch.tensor([1.0, 0.6, 0.0]).view(1, 3, 1, 1), camera), "the coat (orange)"
@@ -641,6 +703,7 @@ show.figure(
     "under white it is among the brightest regions.",
 )
 
+# %% slideshow={"slide_type": "subslide"}
 print(f"share of the picture's area: {100 * coat.float().mean().item():.0f} %")
 for name, values in attributions.items():
     share = values.abs()[coat[:, None].expand_as(values)].sum() / values.abs().sum()
@@ -666,7 +729,11 @@ print(
 # $$f = \mathrm{relu}(\mathrm{relu}(x_1) - 1 - \mathrm{relu}(x_2)), \qquad g = \mathrm{relu}(\mathrm{relu}(x_1 - 1) - \mathrm{relu}(x_2)).$$
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Two codes of one function. Completeness does not make a map right: both add up to 1.
+
+
+# %% slideshow={"slide_type": "subslide"}
 def other_code(images):
     """relu(relu(x1 - 1) - relu(x2)) for images of two pixels."""
     first, second = images.flatten(1).T
@@ -701,7 +768,7 @@ of_g = (3 * ratio(2, -1) * ratio(1, 0), -1 * ratio(1, 0) * ratio(1, 0))
 for name, (first, second) in {"f": of_f, "g": of_g}.items():
     print(f"finite differences through {name}: ({first:.2f}, {second:.2f}), sum {first + second:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Both add up to 1, so both are complete. But the same function got two answers. **Completeness alone does not make a map
 # right**: there are many ways to share out one sum.
 
@@ -711,6 +778,11 @@ for name, (first, second) in {"f": of_f, "g": of_g}.items():
 # The map shares out a rise. It is tempting to read it as “take this region away, and the score falls by its share”. We
 # measure: paint one square of 32 × 32 pixels black, which is the baseline, and compare the fall of the score with the
 # sum of the map in this square.
+
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** One square holds more than half of the rise, and nothing falls when it goes. Then paint the coat: to
+# learn what a region does, change the region.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -723,6 +795,7 @@ def paint_squares(image, side=32):
     return copies
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
 for ax, name in zip(axes, ("coffee", "camera"), strict=True):
     score, photo = scores[name], photos[name]
@@ -772,7 +845,10 @@ for gray in (0.0, 0.25, 0.5, 0.75, 1.0):
 #
 # Choose photograph, class, baseline and steps. Watch the gap next to the map.
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **1 minute.** Watch the gap beside the map while you turn the steps up.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib import explore
 
 explore.integrated_gradients(network)
@@ -789,6 +865,9 @@ explore.integrated_gradients(network)
 # - Its shares do not predict what happens when a region is taken away. We measured that they do not.
 #
 # **Now you:** [exercise 04](../exercises/04_integrated_gradients/04_integrated_gradients.ipynb).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **1 minute.** Which form, which baseline, how many steps, which gap: four things to write under every map.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

@@ -4,6 +4,10 @@
 # **One picture, two classes, two maps.** The left half of a picture shows a cat, the right half a cup of espresso. An
 # activation map for each class tells them apart: nearly all of it lies on the half where the thing is.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Three moments carry the chapter: the map that is built up map by map, the two classes, and the birds,
+# where we know what the class depends on. Short of time? Leave out ReLU and upsampling.
+
 # %% slideshow={"slide_type": "subslide"}
 from lecture_lib import activations, gradients, maps, measure, networks, pictures, regions, show
 
@@ -16,11 +20,6 @@ for target in ("tiger cat", "espresso"):
     on_the_left = maps.upsample(coarse, 224)[:, :, :112].sum() / maps.upsample(coarse, 224).sum()
     print(f"{target:9}: {on_the_left:4.0%} of the map lies on the left half")
 
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 40 minutes; 30 without the part on upsampling. Three moments carry the chapter: the map that is built up map by
-# map, the two classes, and the birds, where we know what the class depends on. Let the room guess the share of the map
-# on the landscape before you run that table.
-
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The question
 #
@@ -31,11 +30,19 @@ for target in ("tiger cat", "espresso"):
 # elsewhere. They ask which *places* of the last layer add up to the class score. We will see how far this is an answer
 # to the question about regions of the *image*.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** The question is about regions of the image. Remember the last words: at the end of the chapter we
+# measure them.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the network computes on the way
 #
 # A convolutional layer returns a stack of small images, the **activation maps** $A^1, A^2, \dots$ Each is large where
 # its filter finds what it looks for. `record` keeps what a layer returns while the network runs.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Global average pooling and one linear layer, nothing else. Exchange sum and mean on the board: CAM
+# falls out.
 
 # %% slideshow={"slide_type": "fragment"}
 with activations.record(last) as recording:
@@ -56,7 +63,7 @@ print(f"side of a cell: {224 // 7} pixels; cells that are 0: {(maps_of_layer == 
 #
 # $$S(I_*) = \sum_k w_k A^k, \qquad S_c = \mathrm{mean}(S(I_*)) + b.$$
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 import torch
 
 classifier = network.model.classifier
@@ -83,6 +90,10 @@ print(f"mean of the map + bias = {by_hand.mean() + classifier.bias[index]:.3f}, 
 #
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Let them guess the number of maps before the row is shown. The sum looks final after five maps, while
+# its height is far from final. CAM is a bill; say that word, we come back to it.
+
 # %% slideshow={"slide_type": "subslide"}
 import matplotlib.pyplot as plt
 
@@ -91,6 +102,7 @@ order = contributions.abs().argsort(descending=True)
 counts = [1, 5, 20, 100, 1280]
 sums = [(weights[order[:n], None, None] * maps_of_layer[order[:n]]).sum(dim=0) for n in counts]
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(2, 5, figsize=(13, 5.4), layout="constrained")
 show.draw_image(axes[0, 0], both, "image")
 top = float(maps_of_layer[order[:4]].max())
@@ -108,7 +120,7 @@ show.figure(
     "and the last has a clear border between the halves.",
 )
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 print("maps added   correlation with the whole sum   mean of the sum")
 for n, total in zip(counts, sums, strict=True):
     correlation = torch.corrcoef(torch.stack([total.flatten(), by_hand.flatten()]))[0, 1]
@@ -143,6 +155,10 @@ for target in ("tiger cat", "espresso"):
 #
 # The code is the formula. The parameters of the network are frozen, so the graph has to start at the image.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** The code is the formula. The straight line says it all: on this network both are the same but for a
+# factor of 49.
+
 # %% slideshow={"slide_type": "fragment"}
 image = both.clone().requires_grad_()
 with activations.record(last) as recording:
@@ -165,7 +181,7 @@ print(f"largest difference to lecture_lib: {(signed - from_library).abs().max():
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(4.6, 4), layout="constrained")
 ax.axline((0, 0), slope=1 / 49, color="tab:orange", label="slope 1/49")
 ax.plot(weights, gradient_weights, ".", markersize=3, color="tab:blue", label="one of 1280 maps")
@@ -176,6 +192,7 @@ show.figure(
     alt="Mean gradients against the classifier's weights for 1280 maps: all dots lie on a line with slope 1/49.",
 )
 
+# %% slideshow={"slide_type": "subslide"}
 print("largest difference between CAM and 49 × Grad-CAM, as a share of CAM's largest value:")
 for name, target in {"cat": "tiger cat", "camera": "tripod", "motorcycle": "moped"}.items():
     photo = pictures.photo(name)
@@ -191,6 +208,10 @@ for name, target in {"cat": "tiger cat", "camera": "tripod", "motorcycle": "mope
 #
 # (`inside_fraction` counts only positive values, after upsampling to the size of the image. By chance it is 50 %.)
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Look at the collages in silence, then at the shares. Four pictures may be luck, so there are all 42
+# pairs. The probability in place of the logit is a good vote: more on the cat, or less?
+
 # %% slideshow={"slide_type": "subslide"}
 LEFT = (torch.arange(224) < 112).float().expand(1, 224, 224)
 TARGETS = {
@@ -203,6 +224,7 @@ TARGETS = {
     "china": "palace",
 }
 photos = {name: pictures.photo(name) for name in TARGETS}
+pairs = [("cat", "coffee"), ("camera", "coffee"), ("motorcycle", "camera"), ("flower", "motorcycle")]
 
 
 def on_own_half(coarse, half):
@@ -211,6 +233,7 @@ def on_own_half(coarse, half):
     return regions.inside_fraction(upsampled, half.expand_as(upsampled))
 
 
+# %% slideshow={"slide_type": "skip"}
 def draw_over(ax, image, coarse, title):
     """Draw the positive part of a map over its image in gray, as a share of the map's highest value."""
     show.draw_image(ax, image.mean(dim=1, keepdim=True), title)
@@ -224,16 +247,24 @@ def colour_bar(axes, label="share of the map's highest value"):
     bar.set_label(label, fontsize=9)
 
 
-pairs = [("cat", "coffee"), ("camera", "coffee"), ("motorcycle", "camera"), ("flower", "motorcycle")]
-figure, axes = plt.subplots(3, 4, figsize=(11, 8.2), layout="constrained")
-for column, (left, right) in zip(axes.T, pairs, strict=True):
+# %% slideshow={"slide_type": "subslide"}
+collage_maps = []  # one list a collage: class, map, share on its own half
+for left, right in pairs:
     picture = pictures.collage(photos[left], photos[right])
-    show.draw_image(column[0], picture, f"{left} | {right}")
-    for ax, name, half in [(column[1], left, LEFT), (column[2], right, 1 - LEFT)]:
+    collage_maps.append([])
+    for name, half in [(left, LEFT), (right, 1 - LEFT)]:
         coarse = activations.grad_cam(network.score(TARGETS[name]), picture, last, relu_attributions=True)
         share = on_own_half(coarse, half).item()
+        collage_maps[-1].append((TARGETS[name], coarse, share))
         print(f"{left:>10} | {right:10} {TARGETS[name]:9}: {share:.0%} on its own half")
-        draw_over(ax, picture, coarse, f"{TARGETS[name]}: {share:.0%} on its own half")
+
+# %% slideshow={"slide_type": "subslide"} tags=["picture:thumbnail", "hide-input"]
+figure, axes = plt.subplots(3, 4, figsize=(11, 8.2), layout="constrained")
+for column, (left, right), of_collage in zip(axes.T, pairs, collage_maps, strict=True):
+    picture = pictures.collage(photos[left], photos[right])
+    show.draw_image(column[0], picture, f"{left} | {right}")
+    for ax, (target, coarse, share) in zip(column[1:], of_collage, strict=True):
+        draw_over(ax, picture, coarse, f"{target}: {share:.0%} on its own half")
 colour_bar(axes[1:].ravel())
 figure.suptitle("Grad-CAM of the class on the left (middle row) and of the class on the right (bottom row)")
 show.figure(
@@ -263,6 +294,7 @@ for side, half in enumerate([LEFT, 1 - LEFT]):
         (pair[side], pair[1 - side], side): share for pair, share in zip(all_pairs, found.tolist(), strict=True)
     }
 
+# %% slideshow={"slide_type": "subslide"}
 print(f"{sum(share > 0.8 for share in shares.values())} of {len(shares)} maps have more than 80 % on their own half")
 for (name, other, side), share in sorted(shares.items(), key=lambda item: item[1])[:4]:
     print(f"among the worst: {TARGETS[name]} on the {['left', 'right'][side]}, beside {other}: {share:.0%}")
@@ -285,7 +317,7 @@ for (name, other, side), share in sorted(shares.items(), key=lambda item: item[1
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 cat_score, espresso_score = network.score("tiger cat"), network.score("espresso")
 questions = {
     "logit of tiger cat": cat_score,
@@ -302,6 +334,10 @@ for name, question in questions.items():
 # The ReLU of Grad-CAM comes last: first add, then cut off what is negative. What does it hide? And what happens if it
 # comes earlier, so that every weighted map loses its negative part *before* the sum?
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Blue is information: somebody speaks against. The in-place trap at the end is for those who will
+# write their own hooks; it has cost many people a day.
+
 # %% slideshow={"slide_type": "fragment"}
 picture = pictures.collage(photos["camera"], photos["china"])
 score = network.score("palace")
@@ -311,6 +347,7 @@ with activations.record(last) as recording:
 palace_weights = classifier.weight[network.index("palace")] / 49
 relu_before = torch.einsum("k,nkhw->nhw", palace_weights.clamp_min(0), recording.output)
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.1), layout="constrained")
 limit = float(signed.abs().max())
 show.draw_image(axes[0], picture, "camera | china")
@@ -323,6 +360,8 @@ show.figure(
     alt="A collage of a camera man and a palace, and maps of 7 × 7 cells. The signed map is red on the palace and blue on "
     "the man. With the ReLU after the sum, the man's half is black. With the ReLU before the sum, both halves glow.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 negative = -signed.clamp_max(0).sum() / signed.abs().sum()
 print(f"share of the signed map that is negative: {negative.item():.0%}")
 print(f"on the palace's half: ReLU after the sum {on_own_half(signed, 1 - LEFT).item():.0%}, ", end="")
@@ -341,7 +380,7 @@ print(f"before the sum {on_own_half(relu_before, 1 - LEFT).item():.0%}")
 # there is a trap: this ReLU6 works **in place**. It writes its result over the output of the convolution. Who keeps
 # that output without a copy finds the values *after* the activation in it.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 convolution = network.model.conv_head
 kept = []
 handle = convolution.register_forward_hook(lambda module, inputs, output: kept.append(output))  # no copy
@@ -360,7 +399,7 @@ for name, layer in {"before the activation": convolution, "after the activation"
     negative = -coarse.clamp_max(0).sum() / coarse.abs().sum()
     print(f"{name:34} {negative:8.0%}   {on_own_half(coarse, 1 - LEFT).item():15.0%}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Both are “Grad-CAM at the last layer”, and they are different maps. Only after the activation is it CAM, divided by
 # 49. So name the layer to the letter.
 
@@ -379,10 +418,15 @@ for name, layer in {"before the activation": convolution, "after the activation"
 #
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Vote: does a layer with smaller cells give a sharper version of the same map? It gains cells and
+# loses the class.
+
 # %% slideshow={"slide_type": "subslide"}
 model = network.model
 layers = {f"block {k}": model.blocks[k] for k in (2, 4, 5, 6)} | {"last layer": last}
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(2, 6, figsize=(13, 4.9), layout="constrained")
 for row, (target, half) in zip(axes, {"tiger cat": LEFT, "espresso": 1 - LEFT}.items(), strict=True):
     show.draw_image(row[0], both, f"image; maps for {target}")
@@ -398,7 +442,7 @@ show.figure(
     "coarse cells on the right half of the picture for each class.",
 )
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 print("mean share on the own half, over both classes of four collages")
 for name, layer in layers.items():
     found = []
@@ -414,6 +458,10 @@ for name, layer in layers.items():
 #
 # A map of 7 × 7 cells is shown at the size of the image. The numbers in between are invented, by a rule. Here is one
 # bright cell in the corner. It covers the pixels 0 to 31, so its middle lies at 15.5.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** 49 numbers become 50176. Ask which of the three pictures the room trusts most, and then what it
+# knows. The small cat shows the price in pixels.
 
 # %% slideshow={"slide_type": "fragment"}
 import torch.nn.functional as F
@@ -432,8 +480,9 @@ for name, options in RULES.items():
     centre = (upsampled.sum(dim=0) * torch.arange(224)).sum() / upsampled.sum()
     print(f"{name:27} {centre:23.1f}   {upsampled.min():12.2f}   {upsampled.max():13.2f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 coarse = activations.grad_cam(cat_score, photos["cat"], last)
+
 figure, axes = plt.subplots(1, 5, figsize=(13, 3), layout="constrained")
 show.draw_image(axes[0], photos["cat"], "image")
 for ax, (name, options) in zip(axes[1:], RULES.items(), strict=True):
@@ -471,6 +520,7 @@ highest = 32 * coarse.amax(dim=1).argmax(dim=1) + 15.5  # middle of the highest 
 centre = (upsampled.sum(dim=1) * torch.arange(224)).sum(dim=1) / upsampled.sum(dim=(1, 2))
 on_the_cat = regions.inside_fraction(upsampled, (canvases != 0.5).any(dim=1).float())
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
 middle = len(places) // 2
 show.draw_image(axes[0], canvases[middle], "one of the pictures")
@@ -486,6 +536,8 @@ show.figure(
     alt="A small cat on gray; its map, a blob wider than the cat; and places in the map against the true place: centres "
     "of mass near the diagonal, highest cells mostly below it.",
 )
+
+# %% slideshow={"slide_type": "fragment"}
 print("root mean square error: ", end="")
 print(f"highest cell {(highest - true).square().mean().sqrt():.0f} pixels, ", end="")
 print(f"centre of mass {(centre - true).square().mean().sqrt():.0f} pixels")
@@ -511,6 +563,11 @@ print(f"share of the map on the cat: {on_the_cat.mean():.0%} (the cat covers {64
 # </details>
 
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The guess is usually above 50 percent. It is three. The square that we colour is not what the cell
+# has seen.
+
+
 # %% slideshow={"slide_type": "fragment"}
 def middle_cell(images):
     """The CAM value of tiger cat in the middle cell."""
@@ -522,6 +579,7 @@ def middle_cell(images):
 sensitivity = gradients.gradient(middle_cell, photos["cat"]).abs().sum(dim=1)  # (1, 224, 224)
 
 
+# %% slideshow={"slide_type": "subslide"}
 def square(margin):
     """A mask of the middle cell, and so many cells around it."""
     mask = torch.zeros(1, 224, 224)
@@ -533,6 +591,7 @@ for margin, name in enumerate(["the cell's own square", "3 × 3 cells", "5 × 5 
     print(f"{name:22}: {regions.inside_fraction(sensitivity, square(margin)).item():.0%} of the gradient")
 print(f"pixels with some influence: {(sensitivity > 0).float().mean():.0%}")
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(6.6, 3.2), layout="constrained")
 show.draw_image(axes[0], photos["cat"], "the middle cell's square")
 show.draw_map(
@@ -553,6 +612,10 @@ show.figure(
 # parts: beak, wing, eye, tail and feet. Body, plumage and landscape are drawn at random and say nothing. The network
 # `birds_cnn` tells the species apart, and it ends with global average pooling over 12 × 12 cells.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **7 minutes.** Let the room guess the share of the map on the landscape before the table. Then the control: exchange
+# the landscape, and nothing happens. A part of the blur is the cells, the rest is what a cell sees.
+
 # %% slideshow={"slide_type": "subslide"}
 from lecture_lib import birds
 
@@ -566,12 +629,15 @@ def own_class(images):
     return birds_network(images).gather(1, labels[:, None])[:, 0]
 
 
+# %% slideshow={"slide_type": "fragment"}
 bird_maps = activations.grad_cam(own_class, scenes, birds_network.model.features)
 upsampled = maps.upsample(bird_maps, 96)
 accuracy = (birds_network(scenes).argmax(dim=1) == labels).float().mean()
 print(f"right answers: {accuracy:.0%}; Grad-CAM with {bird_maps.shape[1]} × {bird_maps.shape[2]} cells")
 
 names = list(birds.SPECIES)
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(2, 5, figsize=(11.5, 5), layout="constrained")
 for k, (above, below) in enumerate(axes.T):
     show.draw_image(above, scenes[k], names[labels[k]])
@@ -591,7 +657,7 @@ show.figure(figure, alt="Five drawn birds on landscapes. Below, maps that glow o
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 share = torch.stack([regions.inside_fraction(upsampled, mask) for mask in masks.unbind(dim=1)], dim=1)  # (N, 7)
 area = masks.mean(dim=(2, 3))
 print("region        map on it   area   map / area")
@@ -620,7 +686,7 @@ print(f"answers that change: {changed_answers:.0%}")
 # bird still *sees* the bird. How much of this is due to the coarse cells alone? Suppose that a map knew exactly where
 # the bird is, but had only 12 × 12 cells.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 bird = 1 - masks[:, 6]
 perfect = maps.upsample(F.avg_pool2d(bird[:, None], 8)[:, 0], 96)
 print(f"on the bird: perfect map of 12 × 12 cells {regions.inside_fraction(perfect, bird).mean():.0%}, ", end="")
@@ -650,11 +716,16 @@ for pixels in (8, 16):
 #
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Two votes: which part gets most of the map, and which matters most when it is gone? Both truths,
+# removed and swapped, are true. They do not order the parts alike.
+
 # %% slideshow={"slide_type": "subslide"}
 opposite = [names[7 - label] for label in labels.tolist()]
 without = {part: birds.scenes(n, seed, without=part)[0] for part in birds.PARTS}
 swapped = {part: birds.scenes(n, seed, swap={part: opposite})[0] for part in birds.PARTS}
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.images(
     torch.cat([scenes[:1], *[without[part][:1] for part in birds.PARTS]]),
     ["the bird", *[f"without {part}" for part in birds.PARTS]],
@@ -662,6 +733,8 @@ show.images(
     title=f"A {names[labels[0]]}, and the same scene without one part",
     alt="Six times the same scene with a bird: whole, and without beak, wing, eye, tail and feet.",
 )
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.images(
     torch.cat([scenes[:1], *[swapped[part][:1] for part in birds.PARTS]]),
     ["the bird", *[f"other {part}" for part in birds.PARTS]],
@@ -670,7 +743,7 @@ show.images(
     alt="Six times the same scene with a bird: whole, and with another beak, wing, eye, tail and other feet.",
 )
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 removal = torch.stack([regions.removal_effect(own_class, scenes, without[part]) for part in birds.PARTS], dim=1)
 swap = torch.stack([regions.removal_effect(own_class, scenes, swapped[part]) for part in birds.PARTS], dim=1)
 
@@ -689,7 +762,7 @@ for k, part in enumerate(birds.PARTS):
 # Does the map order the parts as the truth does? We compare the orders bird by bird (rank correlation: 1 the same, 0
 # unrelated).
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 parts_share, per_area = share[:, :5], share[:, :5] / area[:, :5].clamp_min(1e-4)
 for name, one, other in [
     ("map on the part, and fall without it", parts_share, removal),
@@ -706,6 +779,7 @@ for kind, chosen in {"barred or spotted": striking, "plain or waving": ~striking
     on_it, fall = parts_share[chosen, 1].mean(), removal[chosen, 1].mean()
     print(f"wings, {kind:17}: {on_it:.0%} of the map on it, the score falls by {fall:.1f} without it")
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for k, (part, marker) in enumerate(zip(birds.PARTS, "o^sDv", strict=True)):
     ax.plot(100 * parts_share[:, k], removal[:, k], marker, markersize=4, alpha=0.7, label=part)
@@ -718,7 +792,7 @@ show.figure(
     "Wings lie far to the right, with falls from 0 to 6; eyes and beaks lie on the left, many of them just as high.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The rankings are related, and they are not equal. The map gives every wing the most, whether the network depends on
 # it or not. And even the two *true* effects do not order the parts alike: “how much does this part matter?” has no
 # answer until you say what takes its place.
@@ -729,6 +803,10 @@ show.figure(
 # CAM is a bill of the last layer. Is it a bill of the picture, too? If it were, blurring the pixels under a cell would
 # take away what the cell contributes. We blur 49 squares, one after another.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The bill is exact for the last layer, and no bill of the picture. This closes the question of the
+# second slide.
+
 # %% slideshow={"slide_type": "fragment"}
 from lecture_lib.progress import track
 from lecture_lib.samples import baseline_images
@@ -737,6 +815,7 @@ squares = torch.zeros(49, 224, 224)
 for k, one in enumerate(squares):
     one[32 * (k // 7) : 32 * (k // 7 + 1), 32 * (k % 7) : 32 * (k % 7 + 1)] = 1
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.3), layout="constrained")
 for ax, name in track(list(zip(axes, ("cat", "coffee", "motorcycle"), strict=True)), True, "photographs"):
     photo, target = photos[name], TARGETS[name]
@@ -773,7 +852,11 @@ show.figure(
 # - Switch the ReLU off. Where is the evidence against?
 # - Go down to `blocks.2`. Would you trust this map?
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** On the collage of motorcycle and camera, type moped, then tripod. Switch the ReLU off and let the
+# room find the evidence against.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib import explore
 
 explore.grad_cam(network)
@@ -789,6 +872,9 @@ explore.grad_cam(network)
 #   matter, and it orders the parts differently from their true effect.
 #
 # **Now you:** [exercise 05](../exercises/05_cam_and_gradcam/05_cam_and_gradcam.ipynb).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** Layer, ReLU, upsampling: three things to name with every Grad-CAM.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

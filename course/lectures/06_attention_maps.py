@@ -6,6 +6,11 @@
 # map gives most of its weight to the landscape, and next to nothing to the bird's eye. Is that what matters to the
 # network? On drawings, you can find out: change the landscape, or leave out the eye.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Ask the room after the opening cell whether the map is wrong. (It is not. It says where the network
+# reads, and the question was what matters.) The birds come from chapter 05; if you skipped it, show a few of them and
+# their parts first. Short of time? Leave out “Another map, the same logits” and “Is rollout right about the mixing?”.
+
 # %% slideshow={"slide_type": "subslide"}
 import torch
 
@@ -20,6 +25,7 @@ eyeless, _, _ = birds.scenes(96, seed=606, without="eye")
 attentive = networks.load("birds_attention")
 
 
+# %% slideshow={"slide_type": "fragment"}
 def logits(network, images):
     """Logits (N, 8) of many images, 32 at a time."""
     with torch.no_grad():
@@ -31,6 +37,7 @@ def percent(share):
     return f"{100 * share.float().nanmean().item():.0f} %"
 
 
+# %% slideshow={"slide_type": "subslide"}
 _, middle = attentive.model.attention((images - attentive.mean) / attentive.std)
 middle = maps.upsample(middle, 96)  # (N, 96, 96)
 answers = logits(attentive, images).argmax(dim=1)
@@ -38,11 +45,6 @@ for name, mask, changed in (("landscape", landscape, elsewhere), ("eye", eye, ey
     same = logits(attentive, changed).argmax(dim=1) == answers
     print(f"{name}: {percent(mask)} of the area, {percent(regions.inside_fraction(middle, mask))} of the attention.")
     print(f"   Change it, and the answer stays the same for {percent(same)} of the birds.")
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 40 minutes; 30 without “Another map, the same logits” and “Is rollout right about the mixing?”. Ask the room after
-# the opening cell whether the map is wrong. (It is not. It says where the network reads, and the question was what
-# matters.) The birds come from chapter 05; if you skipped it, show a few of them and their parts first.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The question
@@ -59,6 +61,9 @@ for name, mask, changed in (("landscape", landscape, elsewhere), ("eye", eye, ey
 # Compare it with Fundamental Question 1: *How much does each region of the image contribute to a given decision?* Are
 # the two the same? The opening cell says no. This chapter finds out how far apart they are.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** Let the room compare the two questions word by word. Where do they differ?
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Attention that a CNN learns
 #
@@ -72,9 +77,11 @@ for name, mask, changed in (("landscape", landscape, elsewhere), ("eye", eye, ey
 # tells the network where to look. The maps are a by-product of learning to tell birds apart.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Our network is a small relative of theirs: two attended layers (24 × 24 and 12 × 12 places), a linear map that brings
-# the local features to the length of g, and the division by √C, which the paper doesn't have. The paper also tries
-# another compatibility, u · (l + g). With a softmax, g drops out of that one: it adds the same number everywhere.
+# **8 minutes.** Our network is a small relative of that of the paper: two attended layers (24 × 24 and 12 × 12
+# places), a linear map that brings the local features to the length of g, and the division by √C, which the paper
+# doesn't have. The paper also tries another compatibility, u · (l + g). With a softmax, g drops out of that one: it
+# adds the same number everywhere. Before the maps, ask where a network looks that has never been trained. The ringed
+# eyes are found, the masked ones are not: finding nothing is the message.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -85,6 +92,7 @@ def trainable_attention(local, everything):
     return (attention[:, None] * local).sum(dim=(2, 3)), attention
 
 
+# %% slideshow={"slide_type": "subslide"}
 def by_hand(network, images):
     """Local features, attended feature and map of both layers, for a network like ours."""
     model = network.model
@@ -96,6 +104,7 @@ def by_hand(network, images):
         return {name: (local, *trainable_attention(local, everything)) for name, local in locals_.items()}
 
 
+# %% slideshow={"slide_type": "fragment"}
 layers = by_hand(attentive, images)
 learnt = {name: map_ for name, (_, _, map_) in layers.items()}
 attended = torch.cat([feature for _, feature, _ in layers.values()], dim=1)  # (N, 2 · 96)
@@ -126,6 +135,7 @@ untrained = networks.Network(BirdAttention(), attentive.classes, mean=(0.5,) * 3
 random_layers = by_hand(untrained, images)
 
 
+# %% slideshow={"slide_type": "skip"}
 def gallery(rows, columns, limit, label, title, alt):
     """Images above their maps: one column a bird, one row a kind of map, all on one scale."""
     figure, axes = plt.subplots(
@@ -147,6 +157,7 @@ def multiples(map_):
     return map_ * map_[0].numel()
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 gallery(
     {f"{name}, trained": multiples(map_) for name, map_ in learnt.items()}
     | {f"{name}, random": multiples(map_) for name, (_, _, map_) in random_layers.items()},
@@ -159,7 +170,7 @@ gallery(
     "the border of the picture. The random maps are evenly dark.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Sharp, but odd. The two birds on the left wear a *ringed* eye, and the lower map jumps onto it. The other two wear a
 # *mask*, and the lower map falls apart. Three of the middle maps look at an empty place, or at the border of the picture.
 
@@ -167,7 +178,7 @@ gallery(
 # The usual way to show such a map is that of Fig. 9 in the lecture notes: upsampled, and laid over the picture. It looks
 # convincing, and it holds no more than the 24 × 24 numbers above.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["picture:thumbnail", "hide-input"]
 show.overlay(
     images[4],
     maps.upsample(multiples(learnt["lower"]), 96)[4],
@@ -208,7 +219,11 @@ print(f"   share of the area            {percent(eye):>6}   {percent(eye):>6}")
 # over the places of both layers, with the classifier's weights $w_c$ for each layer. The product
 # $a_i \, (w_c \cdot l_i)$ is what place $i$ adds to the score. Attention is never negative. The product can be.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **8 minutes.** A weight weighs something. Show the pair of pictures and let the room find the bright place with a
+# negative value. At the end: the choice of places is essential to the network, and still not an explanation.
+
+# %% slideshow={"slide_type": "subslide"}
 weights = dict(zip(layers, attentive.model.classifier.weight.split(96, dim=1), strict=True))  # (8, 96) for each layer
 values = {name: torch.einsum("kc,nchw->nkhw", weights[name], layers[name][0]) for name in layers}  # w_k · l_i
 own = torch.arange(len(images)), labels  # picks each image's own class
@@ -225,8 +240,9 @@ for name, map_ in learnt.items():
         f"{percent(against)} of the attention lies where w·l is negative"
     )
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 k = 11
+
 figure, axes = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
 show.draw_image(axes[0], images[k], list(birds.SPECIES)[labels[k]])
 show.draw_map(axes[1], multiples(learnt["lower"])[k], "attention a", label="multiples of the mean", limit=20)
@@ -254,7 +270,7 @@ print(
     f"   {percent(lowers[ringed])} of the birds with a ringed eye, {percent(lowers[~ringed])} of those with a masked eye"
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # It is the rule for a masked eye. (Such a place can still help, if it lowers the rivals even more. The map doesn't tell.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -276,7 +292,7 @@ for name in ("background", "eye"):
     lower, middle_ = added_by(masks[:, birds.MASKS.index(name)])
     print(f"{name:10}   {lower:z22.1f}   {middle_:z6.1f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The places on the landscape add more than a third of the score. Exchange the landscape, and no answer changes. Both are true.
 # The global feature $g$ has seen the whole bird before a single weight is set. So the network can *answer by choosing a
 # place*: “conebill, so I read below the feet”. What lies there hardly matters.
@@ -295,7 +311,7 @@ for name in ("background", "eye"):
 # </details>
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 def with_maps(new):
     """Share of birds that are named rightly when the network reads with other maps."""
     features = [(new[name][:, None] * layers[name][0]).sum(dim=(2, 3)) for name in layers]
@@ -323,7 +339,11 @@ print(f"the maps of another bird: {with_maps({name: m.roll(1, dims=0) for name, 
 # linear programs for the map with the **least weight on the landscape**, under the conditions that all eight logits stay,
 # no weight is negative, and the weights add up to 1.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** This is the argument of “attention is not explanation”, without luck: a linear program finds the
+# other map. Mention the reply, too: the network would never draw it by itself.
+
+# %% slideshow={"slide_type": "subslide"}
 from scipy.optimize import linprog
 
 attention = learnt["lower"]
@@ -338,17 +358,20 @@ def other_attention(k):
     return torch.from_numpy(found.x.clip(min=0)).float().view(24, 24)
 
 
+# %% slideshow={"slide_type": "subslide"}
 few = 32
 alternative = torch.stack([other_attention(k) for k in range(few)])
 before, after = ((found * on_landscape[:few]).sum(dim=(1, 2)) for found in (attention[:few], alternative))
 feature = (alternative[:, None] * layers["lower"][0][:few]).sum(dim=(2, 3))
 after_logits = attentive.model.classifier(torch.cat([feature, attended[:few, 96:]], dim=1))
 print(f"largest change of a logit: {(after_logits - logits(attentive, images[:few])).abs().max().item():.3f}")
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print("mean share of the lower map on the landscape   learnt   lowest with the same logits")
 for name, which in (("ringed", ringed[:few]), ("masked", ~ringed[:few])):
     print(f"   {which.sum():2} birds with a {name} eye   {percent(before[which]):>24}   {percent(after[which]):>27}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.1), layout="constrained")
 show.draw_image(axes[0], images[1], list(birds.SPECIES)[labels[1]])
 for ax, found, name in zip(axes[1:], (attention[1], alternative[1]), ("learnt", "another one"), strict=True):
@@ -374,6 +397,10 @@ show.figure(
 # the picture: the **class token**. Layer after layer, each token mixes into itself what it collects from all tokens. After
 # the last layer, the classifier reads the class token alone.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** For most rooms this is the first transformer. Draw three tokens and the class token on the board.
+# Compare, softmax, weighted sum: it is the formula of before.
+
 # %% slideshow={"slide_type": "fragment"}
 vit = networks.load("birds_vit")
 rows = activations.attention(vit, images)
@@ -382,6 +409,7 @@ print(
 )
 print(f"the network names {percent(logits(vit, images).argmax(dim=1) == labels)} of the birds rightly")
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(3.4, 3.6), layout="constrained")
 show.draw_image(ax, images[0], "one picture, 144 patches")
 for line in range(0, 97, 8):
@@ -413,8 +441,13 @@ print(f"largest difference to lecture_lib: {(heads - rows[0, 0]).abs().max().ite
 # The classifier reads the class token, so its row is what people show. Leave out its first entry (what the class token
 # gives to itself), and put the other 144 back into their square.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Twenty maps. Let three people tell a story with the map of their choice. Then the head that looks at
+# the wing, and the vote: how many answers change without the wing?
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 class_rows = activations.token_map(rows[:, :, :, 0])  # (layers, N, heads, 12, 12)
+
 figure, axes = plt.subplots(4, 6, figsize=(10.5, 7.2), layout="constrained")
 for ax in axes[1:, 0]:
     ax.axis("off")
@@ -432,7 +465,7 @@ show.figure(
     "nearly flat, one follows the clouds; in layer 5 two heads look at the beak.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # In layer 1 the heads share the work: beak, feet, eye, ground. Later most are nearly flat. Twenty maps, and you could
 # tell a story with each. Which one is the explanation?
 
@@ -449,7 +482,7 @@ show.figure(
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 wing_head = maps.upsample(class_rows[0, :, 3], 96)
 without = {part: birds.scenes(96, seed=606, without=part)[0] for part in birds.PARTS}
 vit_logits = {part: logits(vit, changed) for part, changed in {"": images, **without}.items()}
@@ -479,6 +512,10 @@ for part, mask in zip(birds.PARTS, masks.unbind(dim=1), strict=False):
 # Dividing by the **row sums** makes each row a mixture again, which adds up to 1. The first layer acts first, so it
 # stands on the right.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **8 minutes.** Do the example with two patches by hand, on paper, before you run it. Then leave out the identity:
+# the picture looks as good, and the number tells. Three quarters of the clean map lie on the landscape.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # By hand, with a class token and two patches A and B. In layer 1, A looks at B, the others look at themselves. In layer
 # 2, the class token looks at A, the others look at themselves.
@@ -492,7 +529,7 @@ for part, mask in zip(birds.PARTS, masks.unbind(dim=1), strict=False):
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 layer_1 = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, 0, 1]])  # rows and columns: class token, A, B
 layer_2 = torch.tensor([[0.0, 1, 0], [0, 1, 0], [0, 0, 1]])
 
@@ -508,6 +545,7 @@ def rollout(attention):
     return total
 
 
+# %% slideshow={"slide_type": "fragment"}
 example = rollout(torch.stack([layer_1, layer_2])[:, None, None])
 print(f"class token: {example[0, 0].tolist()}")
 rolled = rollout(rows)
@@ -524,12 +562,14 @@ no_identity, no_row_sums = means[0], means[0] + torch.eye(145)
 for weights_ in means[1:]:
     no_identity, no_row_sums = weights_ @ no_identity, (weights_ + torch.eye(145)) @ no_row_sums
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print("                   row sum   share of the row in which two tokens differ")
 for name, found in (("rollout", rolled), ("without identity", no_identity), ("without row sums", no_row_sums)):
     sums = found.sum(dim=-1)
     apart = (found[:, 20] - found[:, 100]).abs().sum(dim=1) / sums[:, 0] / 2
     print(f"{name:18} {sums.mean().item():7.0f}   {100 * apart.mean().item():41.1f} %")
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 gallery(
     {
         "class token, layer 5": class_rows[4].mean(dim=1) * 145,
@@ -544,7 +584,7 @@ gallery(
     "Rollout has bright cells on beak, eye or feet; the last layer alone shows only some of them.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Without the identity, five layers of mixing leave *one* row for all tokens, wherever they are. Without the row sums, each
 # layer doubles everything ($2^5 = 32$): here the picture would be the same, but its numbers would be no shares.
 #
@@ -578,7 +618,7 @@ print(f"of the rollout, {percent(regions.inside_fraction(rollout_map, landscape)
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 with torch.no_grad():
     start = vit.model.patch_embed((images[:4] - vit.mean) / vit.std)  # (4, 144, 96)
 start.requires_grad_()
@@ -612,7 +652,11 @@ print(f"   by rollout {percent(torch.stack(by_rollout))}, by the gradient {perce
 # Removing and swapping ask different questions. *What if this evidence were missing?* *What if it spoke for somebody
 # else?*
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **9 minutes.** The longest part, and the reward. Everybody guesses the most important part first; the three networks
+# do not agree among themselves. Read the table line by line, and end with the ranks of a single bird.
+
+# %% slideshow={"slide_type": "subslide"}
 from random import Random
 
 random, names = Random(0), list(birds.SPECIES)
@@ -625,6 +669,8 @@ def donors(part):
 
 
 swapped = {part: birds.scenes(96, seed=606, swap={part: donors(part)})[0] for part in birds.PARTS}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.images(
     torch.stack([images[1], *(without[part][1] for part in birds.PARTS)]),
     ["as it is", *(f"without {part}" for part in birds.PARTS)],
@@ -632,6 +678,8 @@ show.images(
     title="The same bird without each part",
     alt="A plain conebill, and the same picture without its beak, without its wing, eye, tail and feet.",
 )
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show.images(
     torch.stack([images[1], *(swapped[part][1] for part in birds.PARTS)]),
     ["as it is", *(f"another {part}" for part in birds.PARTS)],
@@ -659,7 +707,7 @@ for name, network in trained.items():
     ]
     print(f"{name:18}   right: {percent(whole.argmax(dim=1) == labels):>5}   fall without: {', '.join(falls)}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # They don't agree. The CNN suffers most without the wing, the CNN with attention without the eye, the ViT without the beak. The ViT
 # ignores wing and tail altogether. **There is no such thing as “what matters in this picture”. There is what matters to
 # this network.**
@@ -675,6 +723,7 @@ def grad_cam(network, layer):
     return activations.grad_cam(lambda batch: network(batch)[own], images, layer, relu_attributions=True)
 
 
+# %% slideshow={"slide_type": "fragment"}
 found = {
     "CNN": {"Grad-CAM": grad_cam(cnn, cnn.model.features)},
     "CNN with attention": {
@@ -691,6 +740,7 @@ found = {
 }
 
 
+# %% slideshow={"slide_type": "subslide"}
 def share_on_parts(coarse):
     """Share (N, parts) of each map on each part."""
     fine = maps.upsample(coarse, 96)
@@ -699,14 +749,16 @@ def share_on_parts(coarse):
 
 area = masks[:, :5].mean(dim=(2, 3))  # (N, parts)
 shares = {name: {kind: share_on_parts(coarse) for kind, coarse in kinds.items()} for name, kinds in found.items()}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print("share of the map on each part, in %            " + "".join(f"{part:>7}" for part in birds.PARTS))
 for name, kinds in shares.items():
     for kind, share in kinds.items():
         print(f"{name:18}   {kind:24}  " + "".join(f"{100 * value:7.1f}" for value in share.nanmean(dim=0)))
 print(f"{'share of the area':47}" + "".join(f"{100 * value:7.1f}" for value in area.mean(dim=0)))
 
-# %% slideshow={"slide_type": "subslide"}
-figure, axes = plt.subplots(3, 2, figsize=(10, 8.4), layout="constrained", sharex=True)
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
+figure, axes = plt.subplots(3, 2, figsize=(12, 7), layout="constrained", sharex=True)
 place, markers = torch.arange(5), "osD^"
 for (left, right), name in zip(axes, trained, strict=True):
     for i, (kind, share) in enumerate(shares[name].items()):
@@ -738,7 +790,7 @@ show.figure(
 # ways to rank by a map: by the **share** that a part gets, and by its **density**, the share divided by the area. And
 # five parts are few, so first: how large is the correlation by chance?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 from itertools import permutations
 
 orders = torch.tensor(list(permutations(range(5))))
@@ -753,6 +805,7 @@ def agreement(first, second):
     return measure.rank_correlation(first.nanmean(dim=0)[None], second.mean(dim=0)[None]).item()
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 print("                                            share, compared with   density, compared with")
 print("                                              removed   swapped       removed   swapped")
 for name, kinds in shares.items():
@@ -767,7 +820,7 @@ print(
     + ", ".join(f"{name} {agreement(effect['removed'], effect['swapped']):.1f}" for name, effect in effects.items())
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Read it line by line.
 #
 # - **Share and density are two rankings.** The wing gets a large share because it is large. For the ViT, the share is
@@ -809,7 +862,11 @@ for name, kinds in shares.items():
 # And one more: **not for which class.** Attention has no $S_c$ in it. For the runner-up among the species, rollout shows
 # the *same* map. Grad-CAM doesn't:
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Every line was measured. The last one is new: attention has no class in it. The map of the runner-up
+# is the same.
+
+# %% slideshow={"slide_type": "subslide"}
 with torch.no_grad():
     first, second = cnn(images).topk(2, dim=1).indices.T
 each = torch.arange(96)
@@ -826,7 +883,10 @@ print(
 #
 # Choose a bird, a layer and a head. Below the map you read how much of it lies on the bird and on each part.
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **2 minutes.** One bird, one head: read the shares below the picture aloud, and compare them with what the eye says.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib import explore
 
 explore.attention(vit)
@@ -842,6 +902,9 @@ explore.attention(vit)
 # - Say what you ranked by (share or density), and what truth you compared with (removed or swapped).
 #
 # **Now you:** [exercise 06](../exercises/06_attention_maps/06_attention_maps.ipynb).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **1 minute.** Ask: where on your own slides have you written “the network looks at”?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

@@ -4,6 +4,12 @@
 # **A change that nobody sees can change what a network says.** Here no channel of any pixel changes by more than 2 of
 # 255 levels, and a cup of espresso becomes a magnifying glass.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Leave the first picture on the screen while people come in: most ask for the difference between left
+# and right. The chapter has one thread: the gradient of chapter 02 says how to change the image, and an attack takes
+# it at its word. Tables that take longer show a bar; start them before you talk. Short of time? Leave out the solver
+# in the plane.
+
 # %% slideshow={"slide_type": "subslide"}
 import matplotlib.pyplot as plt
 import torch
@@ -20,7 +26,7 @@ for images in (coffee, attack.images):
 print(f"largest change: {255 * attack.linf.item():.1f}/255")
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 def enlarged(r):
     """The mean change of a pixel's channels as a gray image: middle gray is 0."""
     r = r.mean(dim=1, keepdim=True)
@@ -43,17 +49,13 @@ def show_attack(image, changed, title, alt):
     )
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["picture:thumbnail", "hide-input"]
 show_attack(
     coffee,
     attack.images,
     "The network sees two things, you see one",
     alt="A cup of coffee, a gray pattern of noise, and the same cup of coffee, which the network calls a loupe.",
 )
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 40 minutes, 30 without the solver in the plane. Leave the first picture on the screen while people come in: most
-# ask for the difference between left and right. The chapter has one thread: the gradient of chapter 02 says how to
-# change the image, and an attack takes it at its word. Tables that take longer show a bar; start them before you talk.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The question
@@ -66,6 +68,9 @@ show_attack(
 #
 # We look for the nearest crossing of the boundary of a class. An attack is **targeted** if the class $l$ is given, and
 # **untargeted** if every class but the right one will do.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Valid image, smallest change, and two rulers. Let the room say which of the two rulers the eye uses.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Two rulers measure the change. The **L2 norm** $\lVert r \rVert$ is the ordinary length over all pixels and channels.
@@ -81,6 +86,10 @@ show_attack(
 #
 # So for this model the smallest attack *is* the saliency map, times a number.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** For a linear model the smallest attack is the saliency map. The two columns agree: now the solver can
+# be trusted elsewhere.
+
 # %% slideshow={"slide_type": "subslide"}
 from sklearn.linear_model import LogisticRegression
 
@@ -94,6 +103,7 @@ linear = networks.Network(
     torch.nn.Sequential(torch.nn.Flatten(), layer), ["other", "face"], mean=[0], std=[1], size=25
 )
 
+# %% slideshow={"slide_type": "fragment"}
 faces = images[attacks.classified_as(linear, "face")(images) & (labels == 1)][:5]
 nearest = attacks.minimal_perturbation(linear, faces, "other")
 formula = attacks.margin(linear, "face")(faces) / w.norm()
@@ -102,7 +112,7 @@ print("face   length by the formula   length that the solver needs")
 for k in range(5):
     print(f"{k + 1:4}   {formula[k].item():21.2f}   {nearest.l2[k].item():28.2f}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show.images(
     torch.cat([faces[:1], enlarged(nearest.perturbation[:1]), nearest.images[:1]]),
     ["face", f"change: {formula[0].item():.1f} of {faces[0].norm().item():.0f} long", "other"],
@@ -129,6 +139,10 @@ show.images(
 # A small $c$ stays at home, a large $c$ goes too far. The smallest $c$ that crosses the boundary is the one we want.
 # (Szegedy et al. take the cross-entropy of the class instead of the margin.)
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **7 minutes.** The penalty turns a yes or no into a slope. Follow the black line of minima with growing c in the
+# picture: the last one touches the boundary. A million tries find the same length.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # To *see* it, take images with two pixels: points of a square. The boundary is a valley. The constraint $[0, 1]$ is a
 # box, and `L-BFGS-B` is a minimiser that uses gradients and respects a box.
@@ -148,7 +162,7 @@ valley = networks.Network(Valley(), ["below", "above"], mean=[0], std=[1], size=
 margin = attacks.margin(valley, "above")
 start = torch.tensor([0.8, 0.2]).view(1, 1, 1, 2)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 from scipy.optimize import minimize
 
 
@@ -165,6 +179,7 @@ def penalised_minimum(c):
     return torch.tensor(found.x).float().view_as(start)
 
 
+# %% slideshow={"slide_type": "subslide"}
 weights = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]
 changes = [penalised_minimum(c) for c in weights]
 print("   c   length of r   margin")
@@ -186,7 +201,7 @@ slope = gradients.gradient(margin, start).flatten()
 cosine = torch.cosine_similarity(smallest.perturbation.flatten(), slope, dim=0).item()
 print(f"angle between the shortest way and the gradient: {torch.rad2deg(torch.tensor(cosine).acos()).item():.0f}°")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 from lecture_lib.widget_parts import draw_plane
 
 figure, ax = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
@@ -211,7 +226,7 @@ show.figure(
     "left.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The gradient at the start shows a quick route, but not the shortest one: this boundary bends (chapter 01). The solver
 # asks for new gradients on its way.
 
@@ -221,14 +236,22 @@ show.figure(
 # The same solver on 150,528 numbers instead of two. How small a change turns the espresso into a cup? (To the network a
 # `cup` is a class of its own.)
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** The same solver on 150,528 numbers. Let them guess the factor for a random direction; most guesses
+# are far too small.
+
 # %% slideshow={"slide_type": "fragment"}
 to_cup = attacks.minimal_perturbation(network, coffee, "cup", n_weights=3, progress=True)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show_attack(
     coffee,
     to_cup.images,
     "Figure 10 of the lecture notes, computed: I, r and I + r",
     alt="The cup of coffee, a pattern that is strongest on the coffee, the spoon and the rim of the cup, and the cup again.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 print(f"length of the image: {coffee.norm().item():.0f}, of the change: {to_cup.l2.item():.1f}")
 print(f"largest change: about {255 * to_cup.linf.item():.0f}/255")
 
@@ -242,7 +265,7 @@ print(f"largest change: about {255 * to_cup.linf.item():.0f}/255")
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 noise = torch.randn(coffee.shape, generator=torch.Generator().manual_seed(0))
 print("length of the noise / length of the attack   class")
 for factor in (1, 10, 100, 500):
@@ -266,6 +289,11 @@ for name, direction in {"the gradient": toward_cup, "the noise": noise}.items():
 # $\varepsilon$. Pixels that would leave $[0, 1]$ are clipped.
 
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **8 minutes.** One gradient, one step. Ask why the sign is the best answer to the ruler of the largest change. Then
+# the vote on more and more ε: it fails again, and this surprises everybody.
+
+
 # %% slideshow={"slide_type": "fragment"}
 def fgsm(score, images, epsilon):
     """One step up a score, every pixel by epsilon."""
@@ -273,6 +301,8 @@ def fgsm(score, images, epsilon):
 
 
 camera = pictures.photo("camera")
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show_attack(
     camera,
     fgsm(network.loss("tripod"), camera, 1 / 255),
@@ -291,7 +321,7 @@ show_attack(
 # We compare three changes with the same $\varepsilon$: the sign, the gradient scaled to the same largest change, and
 # random signs.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 loss = network.loss("tripod")
 slope = gradients.gradient(loss, camera)
 random_signs = torch.randint(0, 2, camera.shape, generator=torch.Generator().manual_seed(0)) * 2.0 - 1
@@ -322,19 +352,20 @@ for name, direction in directions.items():
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 epsilons = torch.linspace(0, 8, 33) / 255
-figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
-for (name, label), marker in zip({"coffee": "espresso", "camera": "tripod"}.items(), "os", strict=True):
-    photo = pictures.photo(name)
+leads = {}
+for name, label in {"coffee": "espresso", "camera": "tripod"}.items():
+    photo, lead = pictures.photo(name), attacks.margin(network, label)
     direction = gradients.gradient(network.loss(label), photo).sign()
-    lead = [
-        gradients.evaluate(attacks.margin(network, label), (photo + epsilon * direction).clamp(0, 1)).item()
-        for epsilon in epsilons
-    ]
-    ax.plot(255 * epsilons, lead, marker + "-", markersize=4, label=f"{name}: lead of “{label}”")
+    leads[name] = [lead((photo + epsilon * direction).clamp(0, 1)).item() for epsilon in epsilons]
     for level in (1, 2, 4, 8):
-        print(f"{name}, ε = {level}/255: {'holds' if lead[4 * level] > 0 else 'flips'}")
+        print(f"{name}, ε = {level}/255: {'holds' if leads[name][4 * level] > 0 else 'flips'}")
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+for (name, lead), marker in zip(leads.items(), "os", strict=True):
+    ax.plot(255 * epsilons, lead, marker + "-", markersize=4, label=f"{name}: lead of the true class")
 ax.axhline(0, color="black", linewidth=1)
 ax.set(xlabel="ε · 255", ylabel="lead over the best other class (logits)", title="FGSM: a larger ε may fail again")
 ax.legend()
@@ -357,7 +388,12 @@ show.figure(
 # step.
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **7 minutes.** Two clips, not one. Compare the two pictures of the valley: near the boundary one step is enough, far
+# away it misses. Then every photograph of the course falls.
+
+
+# %% slideshow={"slide_type": "subslide"}
 def bim(score, images, epsilon, step_size, n_steps):
     """Small steps up a score; after each, back into the ball around the original and into [0, 1]."""
     current = images
@@ -380,6 +416,8 @@ print(f"largest difference to lecture_lib: {255 * (ours - library.images).abs().
 from lecture_lib.explore_attacks import draw_attacks
 
 above = valley.probability("above")
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
 titles = {"near the boundary, one step is enough": ((0.45, 0.22), 0.14), "far away it misses": ((0.45, 0.1), 0.3)}
 for ax, (title, (place, epsilon)) in zip(axes, titles.items(), strict=True):
@@ -406,20 +444,18 @@ show.figure(
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 flipped = {}
-print("photograph     before             after                largest change")
 for name in pictures.photos():
     photo = pictures.photo(name)
     label = network.predict(photo)[0][0][0]
-    found = attacks.bim(
-        network.loss(label),
-        photo,
-        epsilon=2 / 255,
-        step_size=1 / 255,
-        n_steps=10,
-        until=attacks.misclassified(network, label),
-    )
+    left = attacks.misclassified(network, label)
+    found = attacks.bim(network.loss(label), photo, epsilon=2 / 255, step_size=1 / 255, n_steps=10, until=left)
     flipped[name] = (label, found)
-    print(f"{name:12}   {label:16}   {network.predict(found.images)[0][0][0]:18}   {255 * found.linf.item():.0f}/255")
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
+print("photograph     before             after                largest change")
+for name, (label, found) in flipped.items():
+    answer = network.predict(found.images)[0][0][0]
+    print(f"{name:12}   {label:16}   {answer:18}   {255 * found.linf.item():.0f}/255")
 
 # %% slideshow={"slide_type": "fragment"}
 print(f"{sum(found.success.item() for _, found in flipped.values())} of {len(flipped)} photographs flip")
@@ -429,6 +465,10 @@ print(f"{sum(found.success.item() for _, found in flipped.values())} of {len(fli
 #
 # Both methods climb. Until now they climbed the loss of the class that we want to leave. To reach a class, go *down* its
 # loss, or in other words, climb its negative loss.
+
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Down the loss of the class that you want. Let the room choose a class, and try it.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -443,6 +483,7 @@ for target in ("goldfish", "tabby"):
     many = attacks.bim(towards(target), coffee, epsilon=2 / 255, n_steps=10)
     print(f"{target:9}   {network.predict(one.images)[0][0][0]:20}       {network.predict(many.images)[0][0][0]}")
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show_attack(
     coffee,
     many.images,
@@ -463,7 +504,12 @@ show_attack(
 # coarse steps, and bisect between the first success and the failure before it.
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** Bisection needs a failure below and a success above, and the slide before has shown the trap. The
+# winner depends on the ruler.
+
+
+# %% slideshow={"slide_type": "subslide"}
 def weakest_attacks(network, image, largest=8 / 255):
     """Images of FGSM and BIM at their smallest flipping epsilon, and of the minimal-norm attack to BIM's class."""
     label = network.predict(image)[0][0][0]
@@ -478,7 +524,7 @@ def weakest_attacks(network, image, largest=8 / 255):
 
     found = {}
     for name, method in {"FGSM": one_step, "BIM": many_steps}.items():
-        epsilon = attacks.smallest_epsilon(method, left, largest=largest, n_scan=32, tolerance=largest / 200)
+        epsilon = attacks.smallest_epsilon(method, left, largest=largest, n_scan=16, tolerance=largest / 200)
         found[name] = method(epsilon)
     target = network.predict(found["BIM"])[0][0][0]
     found["minimal L2"] = attacks.minimal_perturbation(network, image, target, n_weights=3).images
@@ -490,14 +536,14 @@ from lecture_lib.progress import track
 
 bird_network = networks.load("birds_cnn")
 bird_images, *_ = birds.scenes(2, seed=11)
-subjects = [(name, network, pictures.photo(name), 8 / 255) for name in ("coffee", "camera", "flower")]
+subjects = [(name, network, pictures.photo(name), 8 / 255) for name in ("coffee", "camera")]
 subjects += [(f"bird {k + 1}", bird_network, bird_images[k : k + 1], 32 / 255) for k in range(2)]
 
 table = {name: weakest_attacks(*rest) for name, *rest in track(subjects, True, "images")}
 originals = {name: image for name, _, image, _ in subjects}
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 methods = ("FGSM", "BIM", "minimal L2")
 
 
@@ -513,7 +559,7 @@ for name in table:
     numbers = [*norms(name, 2).values(), *(255 * largest for largest in norms(name, torch.inf).values())]
     print(f"{name:10}" + "".join(f"{number:12.2f}" for number in numbers))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 shortest = [min(methods, key=norms(name, 2).get) for name in table]
 flattest = [min(methods, key=norms(name, torch.inf).get) for name in table]
 print(f"The minimal-norm attack has the smallest L2 norm on {shortest.count('minimal L2')} of {len(table)} images.")
@@ -547,10 +593,14 @@ for method in methods:
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** The smallest attack on paper is none in a file. Those who save pictures by a bare conversion will not
+# forget the number 101.
+
+# %% slideshow={"slide_type": "subslide"}
 print("still flipped after rounding, and the share of numbers that differ from the original")
 print(" " * 10 + "".join(f"{method:>14}" for method in methods))
-for name in ("coffee", "camera", "flower"):
+for name in ("coffee", "camera"):
     label, found = table[name]
     cells = []
     for method in methods:
@@ -563,7 +613,7 @@ for name in ("coffee", "camera", "flower"):
 # Here the smallest attack on paper is no attack on a file. With whole steps of 1/255, rounding changes nothing. We write
 # the flipped photographs as PNG files (into memory), read them back, and ask again.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 from io import BytesIO
 
 import numpy as np
@@ -579,12 +629,13 @@ def through_a_file(image):
     return torch.from_numpy(read).permute(2, 0, 1)[None].float() / 255
 
 
+# %% slideshow={"slide_type": "fragment"}
 survivors = [
     attacks.misclassified(network, label)(through_a_file(found.images)).item() for label, found in flipped.values()
 ]
 print(f"{sum(survivors)} of {len(survivors)} photographs are still flipped after a trip through a file")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Mind the rounding. A bare conversion to `uint8` cuts the decimals off, and `to_pil_image` of torchvision does so, too.
 # Sums of multiples of 1/255 are not exact: what should be 102 may be 101.99999, and becomes 101.
 
@@ -601,6 +652,10 @@ print(
 # The gradient shows where the score rises fastest. If the boundary were a plane, it would also tell how far away the
 # boundary is: the lead of the class divided by the length of the gradient. Is that so?
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Distance and direction of the boundary, from one gradient: roughly right. It does not say why a tiny
+# change is enough.
+
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 ratios, cosines = [], []
 print("         length: found / by the gradient   cosine of the two directions")
@@ -613,9 +668,11 @@ for name, subject_network, image, _ in subjects:
     cosines.append(torch.cosine_similarity(slope.flatten(), r.flatten(), dim=0).item())
     print(f"{name:8}   {ratios[-1]:30.2f}   {cosines[-1]:28.2f}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 print(f"All lengths are right to within a half: {all(0.5 < ratio < 1.5 for ratio in ratios)}")
 print(f"All cosines lie between 0.5 and 0.9: {all(0.5 < cosine < 0.9 for cosine in cosines)}")
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 show.maps(
     camera,
     {
@@ -640,7 +697,10 @@ show.maps(
 #
 # Move $\varepsilon$, the number of steps (1 is FGSM) and the direction. When does one step fail where many succeed?
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Set one step and look for an ε that works; then a larger one that does not.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib import explore
 
 explore.attack(network)
@@ -648,7 +708,7 @@ explore.attack(network)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The path of BIM in the valley. Add one step after the other.
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 explore.bim_path(valley.probability("above"), start=(0.45, 0.1))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -661,6 +721,9 @@ explore.bim_path(valley.probability("above"), start=(0.45, 0.1))
 # - “Smallest” needs a ruler: L2 and L∞ have different winners. And a change smaller than half a level is none in a file.
 #
 # **Now you:** [exercise 07](../exercises/07_adversarial_attacks/07_adversarial_attacks.ipynb).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **1 minute.** Ask which chapter the attack comes from. (The second.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

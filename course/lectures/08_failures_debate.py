@@ -4,6 +4,10 @@
 # **A network can be right for a wrong reason.** Here are two networks that name drawn birds. Both are (nearly) perfect.
 # Then every bird moves to another landscape. Nothing else changes.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The order matters: let the room vote on every prediction, for in this chapter the numbers disagree
+# with the critics of saliency maps, and with their defenders, too. Short of time? Leave out cases 4 and 6.
+
 # %% slideshow={"slide_type": "subslide"}
 import torch
 
@@ -18,21 +22,18 @@ def accuracy(network, images, labels):
         return (network(images).argmax(dim=1) == labels).double().mean().item()
 
 
+# %% slideshow={"slide_type": "fragment"}
 own, labels, masks = birds.scenes(100, seed=8, shortcut=1.0)  # every species in the landscape that goes with it
 swapped = birds.scenes(100, seed=8, shortcut=0.0)[0]  # the same birds, each in a landscape of another species
 print("network    own landscape   another landscape")
 for name, network in bird_networks.items():
     print(f"{name:8}{accuracy(network, own, labels):16.0%}{accuracy(network, swapped, labels):20.0%}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The second network was trained where 95 % of the birds stand in the landscape of their species. It learnt the
 # landscapes. A test set from the same place would never have told.
 #
 # **Would a saliency map have told?** That is the first of six cases in this chapter.
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 40 minutes; 30 without cases 4 and 6. The order matters: let the room vote on every prediction, for in this
-# chapter the numbers disagree with the critics of saliency maps, and with their defenders, too.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The debate
@@ -50,6 +51,10 @@ for name, network in bird_networks.items():
 # | *calculus predicts* | what follows from that |
 # | *measured* | what came out, whoever likes it |
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** The four lines at the end of each case are the point of the chapter. Give half of the room the role
+# of the critics, the other half that of the defenders.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Four methods in one place
 #
@@ -65,6 +70,7 @@ COLOURS = dict(
 )  # safe for colour-blind readers
 
 
+# %% slideshow={"slide_type": "fragment"}
 def attributions(score, images, layer):
     """Signed attributions of the four methods; that of Grad-CAM is coarse, with one channel."""
     return {
@@ -75,6 +81,7 @@ def attributions(score, images, layer):
     }
 
 
+# %% slideshow={"slide_type": "subslide"}
 def to_map(name, attribution):
     """One number a pixel or cell: with sign for Grad-CAM, else the largest absolute value of the channels."""
     return attribution[:, 0] if name == "Grad-CAM" else maps.max_abs(attribution)
@@ -95,6 +102,10 @@ def score_of(network, classes):
 # With a mammogram, nobody knows what the network uses. With our birds we do. Here is Fig. 14 in our world: birds in the
 # wrong landscape, and four maps of the shortcut network for the species that it names.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **9 minutes.** Votes before the shares. That the map of the shortcut network has less than its area on the landscape
+# is against all expectation; the measured fall of the score settles what the map cannot.
+
 # %% slideshow={"slide_type": "subslide"}
 import matplotlib.pyplot as plt
 
@@ -106,6 +117,7 @@ pictures_14 = swapped[chosen]
 named = shortcut(pictures_14).argmax(dim=1)
 found = attributions(score_of(shortcut, named), pictures_14, shortcut.model.features)
 
+# %% slideshow={"slide_type": "subslide"} tags=["picture:thumbnail", "hide-input"]
 figure, axes = plt.subplots(3, 5, figsize=(10, 6.6), layout="constrained")
 figure.suptitle("The shortcut network on birds in another species' landscape (line: the bird's outline)")
 for row, ax_row in enumerate(axes):
@@ -139,7 +151,7 @@ show.figure(
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 from lecture_lib.regions import inside_fraction
 
 few, landscape = slice(0, 12), masks[:12, -1]
@@ -155,7 +167,7 @@ for kind, row in shares.items():
     values = "   ".join(f"{value:{len(name)}.1f}" for name, value in zip(METHODS, row, strict=True))
     print(f"{kind + ' network':36} {values}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
 for offset, (kind, row) in zip((-0.2, 0.2), shares.items(), strict=True):
     places = [place + offset for place in range(4)]
@@ -222,6 +234,10 @@ for kind, network in bird_networks.items():
 #
 # **What do you expect: does the score of “carton” rise? Does the network change its mind?**
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** A weak imitation of a famous experiment, and said to be one. The shuffled ink is the control that
+# such headlines often lack.
+
 # %% slideshow={"slide_type": "subslide"}
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
@@ -237,6 +253,7 @@ ink = text[..., torch.randperm(224, generator=torch.Generator().manual_seed(0))]
 band = torch.zeros(1, 224, 224)
 band[:, 96:128] = 1
 
+# %% slideshow={"slide_type": "subslide"}
 network = networks.efficientnet_lite0()
 carton, last_layer = network.score("carton"), network.model.bn2
 written, carton_cams = {}, {}
@@ -255,7 +272,7 @@ for name in ("cat", "coffee", "camera", "rocket", "flower"):
     print(f"{name:8}{scores}{probability:13.2f}       {inside[0]:.1f} → {inside[1]:.1f}          {tops}")
 print(f"share of the area that the band covers: {band.mean().item():.2f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(2, 4, figsize=(9.6, 5), layout="constrained")
 figure.suptitle("The text moves the map of “carton”, and hardly moves the network")
 limit = max(carton_cams[name].max().item() for name in ("coffee", "flower"))
@@ -271,7 +288,7 @@ show.figure(
     "carton. Without text the maps are faint; with text they are brightest along a part of the line.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Report the numbers, not the headline: the score of carton rises clearly on two of five photographs, and on one of them
 # shuffled ink does as much. Its probability stays at 0. *This* text is no shortcut of *this* network. Where the top class
 # changes, the network was not sure before (0.4 and 0.3). Still, on coffee and flower Grad-CAM of carton moves onto the
@@ -287,6 +304,11 @@ show.figure(
 #
 # Three things can be measured here: how similar the maps are, how similar maps of *unrelated* photographs are, and how
 # quickly the gradient changes. We attack four photographs with BIM (chapter 07).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **15 minutes.** The longest case. Three steps: they look alike; alike compared with what; and how much may they
+# change. Do not skip the null: 0.7 is nothing if unrelated birds reach it. Then the picture of the four methods on
+# the way, and the proof that CAM has to move.
 
 # %% slideshow={"slide_type": "subslide"}
 from lecture_lib import attacks
@@ -326,7 +348,7 @@ rows = {
     ),
 }
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(3, 5, figsize=(10.4, 6.9), layout="constrained")
 figure.suptitle("Maps of the class tripod, before and after attacks (one scale in every column)")
 for row, (title, (image, found)) in enumerate(rows.items()):
@@ -360,7 +382,7 @@ show.figure(
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 from lecture_lib import compare
 
 old_maps, new_maps = (
@@ -372,6 +394,8 @@ for kept_maps, found in ((old_maps, before), (new_maps, after)):  # the notes' f
     kept_maps["… without the factor"] = maps.max_abs(torch.cat(rates))
 
 first, second = torch.combinations(torch.arange(4)).T  # the six pairs of unrelated photographs
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(10.4, 3.4), layout="constrained", sharey=True)
 figure.suptitle("Maps before and after BIM at 2/255, and maps of unrelated photographs")
 rows_shown = ("vanilla", "SmoothGrad", "Integrated Gradients", "… without the factor", "Grad-CAM")
@@ -395,10 +419,11 @@ show.figure(
     "near 0.1; in SSIM vanilla and its null mix. Grad-CAM is spread from -0.6 to 0.6, its null from 0.2 to 0.6.",
 )
 
+# %% slideshow={"slide_type": "fragment"}
 means = {name: compare.rank_correlation(old_maps[name], new_maps[name]).mean().item() for name in rows_shown[:3]}
 print("mean rank correlation after the attack: " + ", ".join(f"{name} {mean:.1f}" for name, mean in means.items()))
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Four different stories. **SmoothGrad** keeps most of its map. The **vanilla** map keeps little. **Integrated Gradients**
 # keeps a lot, but a part of that is the factor $I_* - B$, the photograph itself, which the attack does not change. And
 # **Grad-CAM** of the old class, averaged over the photographs, keeps less than two unrelated photographs have in common.
@@ -425,6 +450,7 @@ for fraction in track(fractions[:-1], True, "points on the way"):
 on_the_way.append(after["coffee"])
 
 
+# %% slideshow={"slide_type": "subslide"}
 def relative_change(one, other):
     """ρ = ‖other - one‖ / ‖one‖."""
     return ((other - one).norm() / one.norm()).item()
@@ -435,11 +461,14 @@ ranks = {
     n: [compare.rank_correlation(to_map(n, before["coffee"][n]), to_map(n, found[n])).item() for found in on_the_way]
     for n in METHODS
 }
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print("coffee                 ρ at 1/32   if it bends evenly: ρ at 1")
 for name, change in changes.items():
     print(f"{name:22}{change[0]:9.1g}{32 * change[0]:29.0f}")
 
 
+# %% slideshow={"slide_type": "fragment"}
 def angle(name, photo):
     """Angle in degrees between the attributions before and after the attack."""
     pair = (before[photo][name].flatten(), after[photo][name].flatten())
@@ -452,6 +481,8 @@ margin = attacks.margin(network, "espresso")
 flip = next(
     t for t in torch.linspace(0, 1, 17) if margin(attack.original + t * attack.perturbation).item() < 0
 ).item()
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(11.5, 3.5), layout="constrained")
 for row, (name, marker) in enumerate(zip(METHODS, "os^D", strict=True)):
     axes[0].loglog(lengths, changes[name], marker + "-", color=COLOURS[name], label=name)
@@ -482,7 +513,7 @@ show.figure(
     "for vanilla, 35 for SmoothGrad, 60 to 75 for Integrated Gradients, and from 20 to 140 for Grad-CAM.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # - **SmoothGrad** follows the root. $\rho = 0.6$ allows a turn of 37° at most; it turns by about 33°.
 # - **Vanilla**: $\rho$ ends near $\sqrt 2$. Two vectors of equal length that are $\sqrt 2$ apart are *perpendicular*. No bound
 #   forbids it: the gradient after the attack is a different gradient, on every photograph.
@@ -506,7 +537,7 @@ for name, target in photographs.items():
     means = [(maps_of[name]["Grad-CAM"].sum().item() + bias) for maps_of in (before, after)]  # mean of 49 × Grad-CAM
     print(f"{name:8}{logits[0]:9.0f} → {logits[1]:z4.0f}{means[0]:21.0f} → {means[1]:z4.0f}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(3, 4, figsize=(9, 7), layout="constrained")
 figure.suptitle("Grad-CAM before and after BIM at 2/255")
 for column, (name, target) in enumerate(photographs.items()):
@@ -527,7 +558,7 @@ show.figure(
     "class after it, faint, and blue on the cup; the new class after it, on camera and rocket at another place.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The map of the *new* class, in the last row, is the one that many papers show. On coffee and cat it lies where the old
 # one lay: cup against loupe, cat against cat. On camera it moves to the hands and the face, on rocket to the ground.
 # “Grad-CAM does not notice attacks” is not true in general.
@@ -548,6 +579,7 @@ def loss_of(network, classes):
     return lambda images: torch.nn.functional.cross_entropy(network(images), classes, reduction="none")
 
 
+# %% slideshow={"slide_type": "subslide"}
 def bird_maps_of(kind, network, images):
     """Maps at their own resolution, each (N, h, w), for the true class."""
     score, normalised = score_of(network, classes), (images - network.mean) / network.std
@@ -564,6 +596,7 @@ def bird_maps_of(kind, network, images):
     return found
 
 
+# %% slideshow={"slide_type": "subslide"}
 print("network          flipped   map                      rank correlation   null")
 for kind in track(("birds_cnn", "birds_vit", "birds_attention"), True, "networks"):
     network_b = networks.load(kind)
@@ -579,7 +612,8 @@ for kind in track(("birds_cnn", "birds_vit", "birds_attention"), True, "networks
 # Here the null is essential. After the attack, the vanilla map of the CNN is about as similar to the map before as to that
 # of *any other bird*: 0.7 says nothing, because all birds sit in the same place. Rollout keeps its map: it depends on where
 # the network looks, not on what it concludes.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Verdict on case 2
 #
 # | | |
@@ -612,6 +646,10 @@ for kind in track(("birds_cnn", "birds_vit", "birds_attention"), True, "networks
 #
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Let the room vote which map survives. The table names the culprit: the brightness of the photograph
+# is in the formula of Integrated Gradients.
+
 # %% slideshow={"slide_type": "subslide"}
 coffee = pictures.photo("coffee")
 stages = {"trained": before["coffee"]}
@@ -621,6 +659,7 @@ for stage, (deepest, twin) in zip(shuffled, twins, strict=True):
     print(f"{stage}: down to {deepest}")
     stages[stage] = attributions(twin.score("espresso"), coffee, twin.model.bn2)
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(4, 4, figsize=(9.4, 9), layout="constrained")
 figure.suptitle("Maps of espresso while the network forgets, from its last layer down (each map on its own scale)")
 for row, name in enumerate(METHODS):
@@ -671,6 +710,9 @@ for name in METHODS:
 # If all these maps answered Fundamental Question 1, they would have to agree. Here is how far they do: the mean
 # rank correlation of every two methods on the same pictures. We have the maps already.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Four questions, four maps. Ask which two methods should agree, and why.
+
 # %% slideshow={"slide_type": "fragment"}
 photo_maps = {  # every fourth pixel in each direction: enough for the ranks
     name: torch.cat([maps.upsample(to_map(name, before[photo][name]), 224) for photo in photographs])[:, ::4, ::4]
@@ -684,6 +726,7 @@ def with_another_picture(one, other):
     return compare.rank_correlation(one, other.roll(1, dims=0))
 
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(2, 2, figsize=(9.4, 7.6), layout="constrained")
 figure.suptitle("How much do the methods agree? Above: on the same picture. Below: on different pictures")
 for column, (world, world_maps) in enumerate(worlds.items()):
@@ -705,7 +748,7 @@ show.figure(
     "between 0.2 and 0.6.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # | | |
 # |---|---|
 # | *expected* | four explanations of one decision agree |
@@ -722,6 +765,10 @@ show.figure(
 # For every part: the mean of the vanilla map **per pixel**, its **sum**, and what happens when the part is really taken
 # away or exchanged for that of another species.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Three rankings of the same parts. The notes say “might”; here it is true. And the sum is no better
+# guide than the mean.
+
 # %% slideshow={"slide_type": "fragment"}
 honest = bird_networks["honest"]
 n = 30
@@ -734,6 +781,7 @@ per_pixel = totals.sum(dim=0) / part_masks.sum(dim=(0, 2, 3))
 per_pixel = per_pixel / per_pixel.max()
 
 
+# %% slideshow={"slide_type": "subslide"}
 def donor(label, part):
     """The next species in the list whose part is of another kind."""
     others = species[label + 1 :] + species[:label]
@@ -753,6 +801,7 @@ others = birds.scenes(n, seed=12, landscape=elsewhere)[0]
 fall = gradients.evaluate(score, images) - gradients.evaluate(score, others)
 effects["exchanged"]["background"] = (fall.mean().item(), accuracy(honest, others, classes))
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 print("            per pixel   sum: share     fall of the score when     right answers when")
 print("            (max = 1)   of the map     removed    exchanged       removed   exchanged")
 for k, part in enumerate(birds.MASKS):
@@ -764,7 +813,7 @@ for k, part in enumerate(birds.MASKS):
             line += f"{shown:>{width}}"
     print(line)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained", sharey=True)
 figure.suptitle("Per pixel, in total, and measured: three rankings of the parts")
 falls = [effects["exchanged"].get(part, (float("nan"), 0))[0] for part in birds.MASKS]
@@ -786,7 +835,7 @@ show.figure(
     "eye counts most, then feet and wing, then the beak; the background counts nothing.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # | | |
 # |---|---|
 # | *expected* | brighter means more important |
@@ -808,7 +857,10 @@ show.figure(
 # best other) and the gradient $g_k$ on set $k$. An eighth of the pixels has about $1/\sqrt 8$ of the length: about 2.8 times
 # as far as along the whole gradient.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Every eighth of the pixels is enough. Remind the room of the two short ways of chapter 01.
+
+# %% slideshow={"slide_type": "subslide"}
 two_birds, two_labels, two_masks = birds.scenes(2, seed=11)
 which_eighth = torch.randint(0, 8, (96, 96), generator=torch.Generator().manual_seed(0))
 steps = torch.arange(0, 8.1, 0.25)  # lengths to try
@@ -824,6 +876,7 @@ for image, label, mask in zip(two_birds.split(1), two_labels.tolist(), two_masks
     measured = [f"{steps[int(c.int().argmax())].item():.1f}" if c.any() else "> 8" for c in crossed.T]
     distances.append(list(zip((margin(image) / lengths).tolist(), measured, strict=True)))
 
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 print("distance to the boundary        first bird             second bird")
 print("change only …               predicted  measured    predicted  measured")
 for name, (one, one_measured), (other, other_measured) in zip(sets, *distances, strict=True):
@@ -845,6 +898,7 @@ def within(images):
     return camera + quarters * (images - camera)
 
 
+# %% slideshow={"slide_type": "subslide"}
 loss = network.loss("tripod")
 four = attacks.bim(lambda images: loss(within(images)), camera.repeat(4, 1, 1, 1), epsilon=EPSILON, n_steps=6)
 four_images = within(four.images)
@@ -855,6 +909,8 @@ titles = [
         network.predict(four_images, top=1), changes_4.norm(dim=1).tolist(), strict=True
     )
 ]
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(10, 3.2), layout="constrained")
 figure.suptitle("Four perpendicular attacks on a tripod: 40 × the change of each, on gray")
 for ax, change, title in zip(axes, four_images - camera, titles, strict=True):
@@ -864,6 +920,8 @@ show.figure(
     alt="Four pictures, each with coloured noise in another quarter and plain gray elsewhere. The titles say that the "
     "network calls the camera man a harmonica or a violin.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 cosines = torch.nn.functional.normalize(changes_4) @ torch.nn.functional.normalize(changes_4).T
 print(f"flipped: {int((network(four_images).argmax(dim=1) != network.index('tripod')).sum())} of 4")
 print(f"largest cosine between two of the four: {(cosines - torch.eye(4)).abs().max().item():.0f}")
@@ -887,16 +945,18 @@ print(f"largest cosine between two of the four: {(cosines - torch.eye(4)).abs().
 # | disagreement | what is the explanation? | four different things | the notes: four maps, four questions |
 # | beak and wing | which part counts? | slope per pixel | the notes: per pixel isn't in total. But in total isn't the effect |
 # | many routes | what is the reason? | the steepest direction | the notes: the question is ill posed |
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Close with the room's votes from the predictions: where was the majority wrong? A fair summary: the
+# notes' calculus is right wherever its premise (a gradient that changes little) holds, and we measured where it
+# doesn't.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # > **Fundamental Question 3.** *How much does each input feature contribute to a given AI decision?* (Feragen 2023,
 # > section 5)
 #
 # It has no single answer, because it does not say compared with what, by which change, or for how many pixels together.
 # A map that comes with *its* question, and with a measurement, is an explanation. Chapter 09 builds one.
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# Close with the room's votes from the predictions: where was the majority wrong? A fair summary: the notes' calculus is
-# right wherever its premise (a gradient that changes little) holds, and we measured where it doesn't.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
@@ -909,6 +969,9 @@ print(f"largest cosine between two of the four: {(cosines - torch.eye(4)).abs().
 # - Before you call it a failure, write down the question that the map answers.
 #
 # **Now you:** [exercise 08](../exercises/08_failures_debate/08_failures_debate.ipynb).
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **1 minute.** One sentence to take home: before you call it a failure, write down the question that the map answers.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

@@ -4,12 +4,18 @@
 # **Would you sign this?** A network with 1000 classes looks at a cup of coffee. It is sure of what it sees, the map lies on
 # the cup, and the code is right.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Let the room vote on the opening (“who would sign?”) before you show the second cell. The voters who
+# wouldn't sign have to say what they miss.
+
 # %% slideshow={"slide_type": "subslide"}
 from lecture_lib import compare, gradients, maps, networks, pictures, show
 
 coffee = pictures.photo("coffee")
 strange = compare.randomise(networks.efficientnet_lite0(), seed=3)  # (what this line does: see the next slide)
 name, probability = strange.predict(coffee, top=1)[0][0]
+
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 show.maps(
     coffee,
     {f"gradient, class {name}": maps.max_abs(gradients.gradient(strange.score(name), coffee))},
@@ -20,7 +26,7 @@ show.maps(
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Here is what the same network says about six other photographs:
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 for photo in ("cat", "camera", "rocket", "motorcycle", "flower", "china"):
     name, probability = strange.predict(pictures.photo(photo), top=1)[0][0]
     print(f"{photo:11}  {name}, {probability:.0%}")
@@ -32,10 +38,6 @@ for photo in ("cat", "camera", "rocket", "motorcycle", "flower", "china"):
 # The map is computed correctly. It answers its question, “which pixels would change the logit fastest?”, also for a network
 # that sees nothing. Nobody who gets only the picture can know. **A map must come with its question and with
 # measurements.** This chapter makes that a habit: one card for each explanation.
-
-# %% [markdown] slideshow={"slide_type": "notes"}
-# About 30 minutes: opening 3, the question 8, the card 5, wrong calls 6, no proof 3, looking back 5; the explorer takes as
-# long as you let them play. Let the room vote on the opening (“who would sign?”) before you show the second cell.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The question behind all questions
@@ -52,6 +54,10 @@ for photo in ("cat", "camera", "rocket", "motorcycle", "flower", "china"):
 #
 # **What do you expect: how much does $x_1$ contribute to each of the three?** Write down three numbers.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **8 minutes.** Everybody writes down three numbers for x₁. The table has four columns, and somebody in the room will
+# have each of them. Nobody was wrong. Beak and wing are the same lesson for scale.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Here are four ways to find out. All of them are sensible, and all are computed exactly.
 
@@ -67,6 +73,7 @@ both, second, first, none = (
     torch.tensor(x).view(1, 1, 1, 2) for x in [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (0.0, 0.0)]
 )
 
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print("       change it     take it     it      share of the way")
 print("       a little      away        alone   from (0, 0)")
 for name, f in functions.items():
@@ -114,6 +121,9 @@ for part, slope in slopes.items():
 #
 # Gap (b) is yours in every method: logit or probability, one class or a difference of two.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Read the question with its five gaps aloud, then fill them for one method together with the room.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The explanation card
 #
@@ -124,29 +134,35 @@ for part, slope in slopes.items():
 # - a **test**: a change that the map predicts, and the same change measured on this very picture,
 # - **numbers**, some with a limit, and a **warning** for each one beyond it.
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **7 minutes.** Read one card in full, from the question to the test. Then ask what the number of warnings does not
+# tell.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib.card import explanation_card
 
 network = networks.efficientnet_lite0()
 cards = {method: explanation_card(network, coffee, "espresso", method) for method in ("gradient", "grad_cam")}
+
 show.cards(*cards.values())
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Open “Numbers” to see what was measured. Compare the two tests. The gradient predicts too much, even for a step of a tenth
 # of a gray level. The strongest cell of Grad-CAM keeps its promise on this picture; you will see whether it does on others.
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 cards["smoothgrad"] = explanation_card(network, coffee, "espresso", "smoothgrad", n_samples=20)
 cards["integrated_gradients"] = explanation_card(
     network, coffee, "espresso", "integrated_gradients", baseline="uniform", n_steps=40
 )
+
 show.cards(cards["smoothgrad"], cards["integrated_gradients"])
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # “agreement of two halves of the copies” is low: at the level of single pixels, most of a SmoothGrad map with 20 copies of
 # a photograph is noise. Your eye averages, so it looks better than it is.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 for card in cards.values():
     halves = card.numbers.get("agreement of two halves of the copies")
     print(f"{card.title}: {len(card.warnings)} warnings" + (f", halves agree by {halves:.1f}" if halves else ""))
@@ -154,7 +170,7 @@ for card in cards.values():
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # On a drawn bird and a small network, the same two methods settle at once.
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib import birds
 
 bird_network = networks.load("birds_cnn")
@@ -163,9 +179,10 @@ bird_cards = [
     explanation_card(bird_network, bird, int(label), "smoothgrad", n_samples=50),
     explanation_card(bird_network, bird, int(label), "integrated_gradients", n_steps=50),
 ]
+
 show.cards(*bird_cards)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 print(f"halves agree by {bird_cards[0].numbers['agreement of two halves of the copies']:.1f}")
 print(f"completeness gap {bird_cards[1].numbers['completeness gap, share of the rise']:.0%}")
 
@@ -177,6 +194,10 @@ print(f"completeness gap {bird_cards[1].numbers['completeness gap, share of the 
 #
 # A limit has to separate what is fine from what is not. So we measure both: four trained networks, and each of them with its
 # weights shuffled, on photographs and on birds.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** A limit is a measurement, too: trained networks on one side, shuffled ones on the other. Then the
+# better-known test, and why it sees nothing wrong here.
 
 # %% slideshow={"slide_type": "subslide"}
 from lecture_lib.card import CHECKS, moved_by_shuffling
@@ -191,7 +212,7 @@ for name in ("efficientnet_lite0", "birds_cnn", "birds_vit", "birds_attention"):
         images = photos if name == "efficientnet_lite0" else scenes
         moved[kind].append([moved_by_shuffling(each, image) for image in images])
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 import matplotlib.pyplot as plt
 
 figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")
@@ -209,6 +230,8 @@ show.figure(
     alt="Dots for four networks on a logarithmic axis. All trained networks lie right of the limit of 0.5, all networks "
     "with shuffled weights left of it, with a clear gap.",
 )
+
+# %% slideshow={"slide_type": "fragment"}
 low, high = min(map(min, moved["trained"])), max(map(max, moved["shuffled"]))
 print(f"trained: all above {limit}: {low > limit}; shuffled: all below {limit}: {high < limit}")
 
@@ -239,6 +262,9 @@ print(f"strange network and its twin:  {sworn.numbers[twin]:z.1f}")
 #
 # **What do you expect: which of these maps look wrong?**
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **6 minutes.** Look at the five maps and let the room point at the wrong ones. Then the cards.
+
 # %% slideshow={"slide_type": "subslide"}
 wrong = {
     "shuffled weights": sworn,
@@ -246,6 +272,8 @@ wrong = {
     "saturated score": explanation_card(network, coffee, "espresso", score="probability"),
     "another class": explanation_card(network, coffee, "tiger cat"),
 }
+
+# %% slideshow={"slide_type": "fragment"} tags=["picture:thumbnail", "hide-input"]
 figure, axes = plt.subplots(1, 5, figsize=(11, 2.6), layout="constrained")
 for ax, (name, card) in zip(axes, {"done right: gradient": cards["gradient"], **wrong}.items(), strict=True):
     values = card.map.abs()
@@ -273,7 +301,7 @@ print(f"warnings: {', '.join(f'{name} {len(card.warnings)}' for name, card in wr
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Two of them side by side, as a reader would get them:
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output", "hide-input"]
 show.cards(wrong["shuffled weights"], wrong["three steps"])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -284,14 +312,19 @@ show.cards(wrong["shuffled weights"], wrong["three steps"])
 #
 # **What do you expect: will the card warn?**
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **5 minutes.** No warning, and the network is a cheat. A card can't ask what you forget to ask. The bars at the end
+# show that a prediction may be exact for its own question and no forecast for another.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 shortcut = networks.load("birds_shortcut")
 own, labels, _ = birds.scenes(6, seed=8, shortcut=1.0)
 species = shortcut.classes[labels[4]]
 at_home = [explanation_card(shortcut, own[4:5], species, method) for method in ("gradient", "grad_cam")]
+
 show.cards(*at_home)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 print(f"{species}: {sum(len(card.warnings) for card in at_home)} warnings")
 elsewhere = birds.scenes(6, seed=8, shortcut=0.0)[0][4:5]  # the same bird in another landscape
 for words, image in {"at home": own[4:5], "elsewhere": elsewhere}.items():
@@ -308,7 +341,7 @@ for words, image in {"at home": own[4:5], "elsewhere": elsewhere}.items():
 # The test on a card has no limit, for there is no right answer: it shows what the map is good for. Here it is for four
 # photographs: a step uphill of a tenth of a gray level for the gradient, and blurring the strongest cell for Grad-CAM.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 targets = {"cat": "tiger cat", "coffee": "espresso", "camera": "tripod", "rocket": "missile"}
 print("         a step uphill            blurring the strongest cell")
 print("         predicted   measured     predicted   measured")
@@ -320,7 +353,7 @@ for photo, target in targets.items():
         found += [card.numbers["predicted change"], card.numbers["measured change"]]
     print(f"{photo:8}{found[0]:10.2f}{found[1]:11.2f}{found[2]:14.2f}{found[3]:11.2f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The gradient is a tangent, and it leaves the curve almost at once. A tenth of a gray level per pixel is less than a file
 # rounds away, and the map already promises one and a half to two times too much. The strongest cell holds what it promises on the coffee,
 # where the evidence lies in one place. On the rocket, blurring it costs nothing: the network finds its evidence elsewhere. **A number that is exact for its own question is no forecast for yours.**
@@ -334,7 +367,11 @@ for photo, target in targets.items():
 # `make explorer` opens the same as a page without code, for people who don't want to see a notebook. Pictures of your own
 # stay in memory.
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **8 minutes.** Let somebody from the room drive, with a picture of their own. It stays in memory. Try a class that
+# is not there, and read the warning together.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
 from lecture_lib.explorer import CardExplorer
 
 CardExplorer(("gradient", "grad_cam"))
@@ -353,6 +390,9 @@ CardExplorer(("gradient", "grad_cam"))
 # 4. **Settled.** Steps and samples: was it checked for *this* picture that more of them change nothing?
 # 5. **Sees.** Is the class in the picture? Does the network notice when the content is gone?
 # 6. **Resolution.** Is the thing in question larger than a cell of the map?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **4 minutes.** Which of the twelve could your own last figure pass? Give the room a minute with a neighbour.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # 7. **Chance.** What would a similar map be worth: how alike are the maps of two unrelated pictures, or of a network
@@ -383,6 +423,9 @@ CardExplorer(("gradient", "grad_cam"))
 # | 07 | a tiny change can't matter | *measured with which ruler, in which direction?* |
 # | 08 | six failures | each had an answer that nobody had asked for |
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **3 minutes.** Go through the table from the top; each row is a vote that the room lost, or won.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Gradients are easy to criticise because they can be understood. The notes call this their strength (section 5). You have
 # seen both halves: we could find every fault of these maps, because every one of them answers a question that can be
@@ -401,6 +444,9 @@ CardExplorer(("gradient", "grad_cam"))
 # - Each check sees one mistake. No warning is no proof.
 #
 # There is no exercise for this chapter. Take a network and a picture that matter to you, and write the card.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# **1 minute.** No exercise: take a network and a picture that matter to you, and write the card.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Read on

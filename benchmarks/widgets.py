@@ -44,7 +44,8 @@ WATCH = """stage => {
     const start = event => { began ??= event.timeStamp; };
     const events = ["pointerdown", "keydown"];
     events.forEach(name => window.addEventListener(name, start, true));
-    window.answer = new Promise(resolve => {
+    window.answer = new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error("no new picture within a minute")), 60000);
         const observer = new MutationObserver(changes => {
             const seen = changes.some(change =>
                 change.type === "attributes" || [...change.addedNodes].some(node => node.querySelector?.("img")));
@@ -124,6 +125,7 @@ def there_and_back(shown: Any, move: Any, name: str, repeats: int) -> dict[str, 
             shown.stage.evaluate(WATCH)
             move(shown, control, number, back)
             times[kind].append(round(shown.page.evaluate("answer"), 1))
+            print(f"{name}, {move.__name__}, {kind}: {times[kind][-1]:.0f} ms", file=sys.stderr, flush=True)
         settle(shown)
         if move is press:
             move(shown, control, number, back=False)  # from here, the next place is new

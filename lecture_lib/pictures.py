@@ -266,9 +266,9 @@ def check_images(images: Tensor, *, in_range: bool = True) -> Tensor:
         raise TypeError(f"Expected images of a floating-point dtype with pixels in [0, 1], received {images.dtype}.")
     if images.ndim != 4 or 0 in images.shape:
         raise ValueError(f"Expected images of shape (N, C, H, W), received {tuple(images.shape)}.")
-    if not torch.isfinite(images).all():
+    low, high = images.aminmax()  # both are NaN if one pixel is
+    if not (low.isfinite() and high.isfinite()):
         raise ValueError("Expected finite pixels, received NaN or infinity.")
-    low, high = images.aminmax()
     if in_range and (low < 0 or high > 1):
         raise ValueError(f"Expected pixels in [0, 1], received values from {low:.9g} to {high:.9g}.")
     return images

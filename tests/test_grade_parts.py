@@ -5,6 +5,7 @@ import math
 import os
 import pickle
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ import pytest
 import torch
 
 from grader import clean, collect, inside, names, points, wire
-from grader.allowance import Allowance
+from grader.allowance import Allowance, computed_by, family
 from grader.judge import HIDDEN, Judge, Remote
 from lecture_lib.check import NotYet
 from lecture_lib.tasks.vanilla_saliency import small_network
@@ -239,6 +240,26 @@ def test_cells_that_nothing_needs_are_left_out():
     sources = ["import a", "b = a.f()", "picture = b", "wanted = b + 1", "later = a"]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     assert [c.source for c in names.needed(cells, [cells[3]])] == ["import a", "b = a.f()"]
+
+
+# --- allowance --------------------------------------------------------------------------------------------
+
+
+def test_time_that_is_computed_counts_and_by_the_clock_four_times_as_much(monkeypatch):
+    clock, computed = [0.0], [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    allow = Allowance(lambda: computed[0], 10)
+    for now, used, is_over in [(39, 100, False), (41, 100, True), (5, 109, False), (5, 111, True)]:
+        clock[0], computed[0] = now, used
+        assert allow.is_over() == is_over
+
+
+def test_what_children_compute_counts_also_when_they_have_ended():
+    before = computed_by(family(os.getpid()))
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    assert computed_by(family(os.getpid())) >= before + 0.5
+    assert family(2**22 + 1) == []  # no process has such a number
 
 
 # --- wire -------------------------------------------------------------------------------------------------

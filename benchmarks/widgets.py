@@ -47,14 +47,14 @@ WATCH = """stage => {
     window.answer = new Promise((resolve, reject) => {
         setTimeout(() => reject(new Error("no new picture within a minute")), 60000);
         const observer = new MutationObserver(changes => {
-            const seen = changes.some(change =>
-                change.type === "attributes" || [...change.addedNodes].some(node => node.querySelector?.("img")));
+            const added = changes.flatMap(change => [...change.addedNodes]);
+            const seen = added.some(node => node.nodeName === "DIV");  // a screen replaces what it shows as a whole
             if (began === null || !seen) return;
             observer.disconnect();
             events.forEach(name => window.removeEventListener(name, start, true));
             requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));
         });
-        observer.observe(stage, {childList: true, subtree: true, attributes: true, attributeFilter: ["x2", "y2"]});
+        observer.observe(stage, {childList: true, subtree: true});
     });
 }"""
 
@@ -100,7 +100,7 @@ def measure(address: str, repeats: int) -> list[dict[str, Any]]:
     rows = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=test_browser.BROWSER, args=test_browser.FLAGS.split())
-        page = test_explore_browser.open_widgets(browser, address, "widgets.ipynb")
+        page = test_explore_browser.open_widgets(browser, address, "widgets.ipynb", patience=600)
         page.wait_for_timeout(2000)
         for name, (by_mouse, by_key) in CONTROLS.items():
             shown = test_explore_browser.Shown(page, name)
@@ -114,7 +114,7 @@ def measure(address: str, repeats: int) -> list[dict[str, Any]]:
 
 def there_and_back(shown: Any, move: Any, name: str, repeats: int) -> dict[str, list[float]]:
     """Milliseconds of moves of a control to values that the widget has not seen, and back to one that it knows."""
-    control = shown.stage.get_by_label(name, exact=True).first
+    control = shown.stage.get_by_label(name) if name == "layer" else shown.slider(name)
     if move is click:
         move(shown, control, 0, back=True)
     times: dict[str, list[float]] = {"new": [], "remembered": []}

@@ -133,7 +133,9 @@ class Screen(anywidget.AnyWidget):
       const show = async () => {
         const mine = ++newest, next = document.createElement("div");
         next.innerHTML = model.get("value");
-        await Promise.allSettled([...next.querySelectorAll("img")].map((image) => image.decode()));
+        const decoded = Promise.allSettled([...next.querySelectorAll("img")].map((image) => image.decode()));
+        const late = new Promise((resolve) => setTimeout(resolve, 1000));  // out of sight, decoding may never end
+        await Promise.race([decoded, late]);
         if (mine === newest) el.replaceChildren(next);
       };
       const stage = () => el.closest(".stage");

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from torch import Tensor, nn
 
-from lecture_lib import birds, card, compare, gradients, maps, networks, pictures, show
+from lecture_lib import bird_networks, birds, card, compare, gradients, maps, networks, pictures, show
 from lecture_lib.activations import grad_cam
 from lecture_lib.card import CHECKS, Card, explanation_card
 from lecture_lib.card_methods import METHODS, last_layer_with_maps
@@ -225,7 +225,7 @@ def test_the_layer_that_grad_cam_takes() -> None:
     assert last_layer_with_maps(cnn, scene) is cnn.model.features
     with pytest.raises(ValueError, match="this network has none"):
         last_layer_with_maps(
-            networks.Network(networks.bird_networks.bird_vit(), list("abcdefgh"), (0.5,) * 3, (0.5,) * 3), scene
+            networks.Network(bird_networks.bird_vit(), list("abcdefgh"), (0.5,) * 3, (0.5,) * 3), scene
         )
 
 

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
-from lecture_lib import compare, measure, networks
+from lecture_lib import bird_networks, compare, measure, networks
 from tests.networks_for_tests import (
     Stateful,
     assert_same_state,
@@ -282,10 +282,8 @@ def test_layers_from_the_last_to_the_raw_parameters() -> None:
 
 
 def test_a_transformer_is_shuffled_from_the_head_to_the_class_token() -> None:
-    network = (
-        networks.load("birds_vit") if (networks.bird_networks.WEIGHTS / "birds_vit.safetensors").exists() else None
-    )
-    model = network.model if network else networks.bird_networks.bird_vit()
+    network = networks.load("birds_vit") if (bird_networks.WEIGHTS / "birds_vit.safetensors").exists() else None
+    model = network.model if network else bird_networks.bird_vit()
     found = list(compare.layers(model))
     assert found[0] == "head"
     assert set(found[-2:]) == {"cls_token", "pos_embed"}

@@ -37,10 +37,10 @@ def write_notebook(path: Path) -> None:
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
-def open_widgets(browser, address: str, name: str):
-    """A page with all widgets of the notebook, ready to be moved."""
+def open_widgets(browser, address: str, name: str, patience: int = 120):
+    """A page with all widgets of the notebook, ready to be moved; waits at most so many seconds for each thing."""
     page = browser.new_page(viewport={"width": 1400, "height": HEIGHT})
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(1000 * patience)
     page.errors, page.requests = [], []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)

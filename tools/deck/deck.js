@@ -9,7 +9,7 @@ function fit(slide) {
   const parts = page ? [page, ...page.querySelectorAll("pre")] : [];
   const fits = part => part.scrollHeight <= part.clientHeight + 1 && part.scrollWidth <= part.clientWidth + 1;
   for (const wrap of page ? ["pre", "pre-wrap"] : []) {
-    for (const code of CODE) {
+    for (const code of CODE.filter(size => wrap == "pre" || size <= 20)) {
       for (const prose of PROSE) {
         page.style.cssText = `--prose: ${prose}px; --code: ${code}px; --wrap: ${wrap}`;
         if (parts.every(fits)) return;

@@ -23,7 +23,7 @@ NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-w
 LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
        --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test notebooks present slides explorer weights check grade bench test-grading format lint constraints clean
+.PHONY: help setup lab test notebooks present slides explorer weights check grade bench test-grading test-browser format lint constraints clean
 .SECONDEXPANSION:
 
 help: ## this list
@@ -70,6 +70,9 @@ bench: $(DEV) ## our methods beside the libraries that people use instead: times
 
 test-grading: $(DEV) ## grade a class of forty, attackers included (many minutes)
 	@$(IN_VENV) GRADE_A_CLASS=1 pytest -s tests/test_grade_forty.py
+
+test-browser: $(DEV) ## run every notebook in a real browser, not only one (some minutes)
+	@$(IN_VENV) EVERY_NOTEBOOK=1 REQUIRE_BROWSER=1 OMP_NUM_THREADS=1 pytest -n 2 tests/test_browser.py
 
 format: $(DEV) ## lay out and sort the code as `make test` wants it
 	@$(IN_VENV) ruff format && ruff check --fix

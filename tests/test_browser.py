@@ -1,4 +1,4 @@
-"""A student's way through a chapter: a real browser opens it in JupyterLab, runs every cell and sees the figures."""
+"""A student's way through a notebook: a real browser opens it in JupyterLab, runs every cell and sees the figures."""
 
 import os
 import shutil
@@ -15,7 +15,11 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTER = "02_vanilla_saliency"
+CHAPTER = "notebooks/02_vanilla_saliency.ipynb"
+OTHERS = sorted(
+    {str(p.relative_to(ROOT)) for p in [*ROOT.glob("notebooks/[0-9]*.ipynb"), *ROOT.glob("solutions/*/*.ipynb")]}
+    - {CHAPTER}
+)
 BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 REQUIRED = bool(os.environ.get("CI") or os.environ.get("REQUIRE_BROWSER"))
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --no-first-run"
@@ -24,13 +28,15 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not BROWSER and not REQUIRED, reason="no Chromium found (REQUIRE_BROWSER=1 insists on one)"),
 ]
+slow = pytest.mark.skipif(not os.environ.get("EVERY_NOTEBOOK"), reason="takes many minutes: make test-browser")
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """JupyterLab on a copy of the notebooks, so that the repository stays as it is: (address, folder)."""
     folder = tmp_path / "course"
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    for kind in ("notebooks", "solutions"):
+        shutil.copytree(ROOT / kind, folder / kind)
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -73,12 +79,13 @@ def wait_for(url: str, server: subprocess.Popen, seconds: float = 60) -> None:
     raise AssertionError("JupyterLab does not answer")
 
 
-def test_chapter_runs_in_a_browser(lab):
+@pytest.mark.parametrize("name", [CHAPTER, *(pytest.param(name, marks=slow) for name in OTHERS)])
+def test_notebook_runs_in_a_browser(name, lab):
     from playwright.sync_api import expect, sync_playwright
 
     assert BROWSER, "no Chromium found"
     address, folder = lab
-    path = folder / "notebooks" / f"{CHAPTER}.ipynb"
+    path = folder / name
     stored = nbformat.read(path, as_version=4)
     errors: list[str] = []
     with sync_playwright() as playwright:
@@ -87,7 +94,7 @@ def test_chapter_runs_in_a_browser(lab):
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.goto(f"{address}/lab/tree/notebooks/{CHAPTER}.ipynb?token=t")
+        page.goto(f"{address}/lab/tree/{name}?token=t")
         page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         page.get_by_text("(ipykernel) | Idle").wait_for()  # the kernel is connected
 

@@ -137,9 +137,10 @@ def test_failing_build_says_where_and_keeps_the_old_notebook(tmp_path, code, mes
 
 def test_exercise_has_the_pictures_but_neither_solution_nor_hidden_test(tmp_path):
     text = project(tmp_path, "exercises/01_x.py", EXERCISE)
+    secret = tmp_path / "solutions" / "01_x" / "notes.py"  # must not reach the students
+    secret.parent.mkdir(parents=True)
+    secret.write_text("secret")
     build.build_exercise(text, tmp_path)
-    (tmp_path / "solutions" / "01_x" / "notes.py").write_text("secret")  # must not reach the students
-    build.release("01_x", tmp_path)
     released = tmp_path / "exercises" / "01_x"
     files = {str(path.relative_to(released)) for path in released.rglob("*") if path.is_file()}
     assert files == {"01_x.ipynb", "expected/dot.png"}
@@ -170,13 +171,15 @@ def test_nbgrader_that_fails_keeps_the_old_exercise(tmp_path):
 
 
 def test_work_in_an_exercise_is_put_aside_before_a_new_release(tmp_path, capsys):
-    build.build_exercise(project(tmp_path, "exercises/01_x.py", EXERCISE), tmp_path)
-    build.release("01_x", tmp_path)
-    assert not (tmp_path / "grading" / "replaced").exists()  # unchanged: nothing to keep
+    text = project(tmp_path, "exercises/01_x.py", EXERCISE)
+    build.write(build.read(text), tmp_path / "solutions" / "01_x" / "01_x.ipynb")
+    build.release("01_x", root=tmp_path)
     exercise = tmp_path / "exercises" / "01_x" / "01_x.ipynb"
+    build.keep_changes(exercise.parent, exercise.parent, tmp_path)
+    assert not (tmp_path / "grading" / "replaced").exists()  # unchanged: nothing to keep
     worked = exercise.read_text().replace("raise NotImplementedError", "return 2 * number")
     exercise.write_text(worked)
-    build.release("01_x", tmp_path)
+    build.release("01_x", root=tmp_path)
     (copy,) = (tmp_path / "grading" / "replaced").iterdir()
     assert copy.read_text() == worked
     assert copy.name in capsys.readouterr().out
@@ -222,21 +225,25 @@ def test_notebook_says_what_its_text_says(text):
     assert runs == list(range(1, len(runs) + 1))
 
 
-@pytest.mark.parametrize("text", EXERCISES, ids=lambda text: text.stem)
-def test_exercise_is_what_nbgrader_makes_of_the_solution(text, tmp_path):
-    project(tmp_path, f"exercises/{text.name}", text.read_text(encoding="utf-8"))
-    solutions, committed = ROOT / "solutions" / text.stem, ROOT / "exercises" / text.stem
-    bare = build.read(text)
-    build.write(bare, tmp_path / "solutions" / text.stem / f"{text.stem}.ipynb")
-    if (solutions / "expected").exists():
-        shutil.copytree(solutions / "expected", tmp_path / "solutions" / text.stem / "expected")
-    build.release(text.stem, tmp_path)
-    files = {path.relative_to(tmp_path): path for path in (tmp_path / "exercises").rglob("*") if path.is_file()}
-    assert {str(path.relative_to(ROOT)) for path in committed.rglob("*.*")} - {
-        str(path.relative_to(ROOT)) for path in committed.rglob(".ipynb_checkpoints*")
-    } >= {str(name) for name in files}
-    for name, path in files.items():
-        assert (ROOT / name).read_bytes() == path.read_bytes(), f"run `make notebooks`: {name} is out of date"
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A copy of the project, with exercises that nbgrader has just made of the texts."""
+    root = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    for text in EXERCISES:
+        build.write(build.read(text), root / "solutions" / text.stem / f"{text.stem}.ipynb")
+        shutil.copytree(ROOT / "solutions" / text.stem / "expected", root / "solutions" / text.stem / "expected")
+    build.release(*(text.stem for text in EXERCISES), root=root)
+    return root / "exercises"
+
+
+@pytest.mark.parametrize("name", [text.stem for text in EXERCISES])
+def test_exercise_is_what_nbgrader_makes_of_the_solution(name, released):
+    files = [path.relative_to(released) for path in (released / name).rglob("*") if path.is_file()]
+    assert Path(name, f"{name}.ipynb") in files
+    for file in files:
+        kept, made = ROOT / "exercises" / file, released / file
+        assert kept.read_bytes() == made.read_bytes(), f"run `make notebooks`: {file} is out of date"
 
 
 @pytest.mark.parametrize("text", LECTURES + EXERCISES, ids=lambda text: f"{text.parent.name}/{text.stem}")

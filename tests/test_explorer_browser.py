@@ -98,7 +98,9 @@ class Page:
         self.expect(self.page.locator("body")).not_to_contain_text(text)
 
     def is_done(self) -> None:
-        self.expect(self.page.locator(".jupyter-widgets [role=progressbar]")).to_be_hidden()
+        bar = self.page.locator(".widget-hprogress")  # it has no role; what is not there would count as hidden
+        self.expect(bar).to_have_count(1)
+        self.expect(bar).to_be_hidden()
 
 
 def test_the_page_of_make_explorer(voila, files) -> None:

@@ -185,7 +185,7 @@ def server(programs: Path):
         with open(log, "w") as file:
             process = subprocess.Popen(command, stdout=file, stderr=file, cwd=folder, **as_user)
         try:
-            wait_for(port)
+            wait_for(programs, port)
             yield f"postgresql+psycopg://grader@127.0.0.1:{port}/postgres"
             assert process.poll() is None, log.read_text()
         finally:
@@ -193,12 +193,12 @@ def server(programs: Path):
             process.wait()
 
 
-def wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                time.sleep(1)  # it listens a little before it lets anybody in
-                return
+def wait_for(programs: Path, port: int) -> None:
+    """Wait until the server lets people in, which is later than it listens."""
+    ask = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    for _ in range(300):
+        if subprocess.run(ask).returncode == 0:
+            return
         time.sleep(0.2)
     raise AssertionError("PostgreSQL does not answer")
 

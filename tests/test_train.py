@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -13,21 +14,18 @@ FRESH_SEED = 31_415  # neither a seed of a recipe nor that of the reports
 TINY = train.Recipe(scenes=48, epochs=2, batch_size=16)
 
 
-def normalised(images):
-    return (images - 0.5) / 0.5
-
-
-def accuracy(name, test_set):
-    images, labels = test_set
-    with torch.no_grad():
-        return (bird_networks.load(name)(normalised(images)).argmax(dim=1) == labels).float().mean().item()
-
-
-@pytest.fixture(scope="module")
-def fresh():
-    """The same birds anywhere, in the landscape of their species, in that of another species."""
+@cache
+def fresh(place):
+    """Birds that no network has seen: anywhere, in their species' own landscape, in that of another species."""
     options = {"anywhere": {}, "own": {"shortcut": 1.0}, "other": {"shortcut": 0.0}}
-    return {place: birds.scenes(400, FRESH_SEED, **option)[:2] for place, option in options.items()}
+    return birds.scenes(400, FRESH_SEED, **options[place])[:2]
+
+
+@cache
+def accuracy(name, place):
+    images, labels = fresh(place)
+    with torch.no_grad():
+        return (bird_networks.load(name)((images - 0.5) / 0.5).argmax(dim=1) == labels).float().mean().item()
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +41,16 @@ def weights_of(model):
 
 
 @pytest.mark.parametrize(("name", "least"), [("birds_cnn", 0.97), ("birds_vit", 0.95), ("birds_attention", 0.95)])
-def test_shipped_networks_know_birds_they_have_never_seen(fresh, name, least):
-    assert accuracy(name, fresh["anywhere"]) >= least
+def test_shipped_networks_know_birds_they_have_never_seen(name, least):
+    assert accuracy(name, "anywhere") >= least
 
 
-def test_the_honest_network_does_not_care_for_the_landscape(fresh):
-    assert accuracy("birds_cnn", fresh["own"]) - accuracy("birds_cnn", fresh["other"]) < 0.05
+def test_the_honest_network_does_not_care_for_the_landscape():
+    assert accuracy("birds_cnn", "own") - accuracy("birds_cnn", "other") < 0.05
 
 
-def test_the_shortcut_network_falls_for_the_landscape(fresh):
-    own, other = (accuracy("birds_shortcut", fresh[place]) for place in ("own", "other"))
+def test_the_shortcut_network_falls_for_the_landscape():
+    own, other = (accuracy("birds_shortcut", place) for place in ("own", "other"))
     assert own >= 0.97
     assert own - other >= 0.3
 
@@ -74,13 +72,13 @@ def test_reports_were_made_with_other_scenes_than_training(reports):
         assert report["test"]["scenes"] >= 1000
 
 
-def test_reported_accuracy_is_that_on_fresh_scenes(reports, fresh):
+def test_reported_accuracy_is_that_on_fresh_scenes(reports):
     places = {"any_landscape": "anywhere", "own_landscape": "own", "landscape_of_another": "other"}
     for name, report in reports.items():
         for key, place in places.items():
             reported = report["test"]["accuracy"][key]
             spread = (max(reported * (1 - reported), 0.005) / 400) ** 0.5
-            assert abs(accuracy(name, fresh[place]) - reported) < 5 * spread
+            assert abs(accuracy(name, place) - reported) < 5 * spread
 
 
 def test_all_weights_together_are_small():

@@ -189,29 +189,31 @@ def build_exercise(text: Path, root: Path) -> float:
     seconds = execute(notebook, folder)
     save_pictures(notebook, "expected", folder / "expected")
     write(notebook, folder / f"{text.stem}.ipynb")
-    release(text.stem, root)
+    release(text.stem, root=root)
     return seconds
 
 
-def release(name: str, root: Path) -> None:
+def release(*names: str, root: Path) -> None:
     """Build exercises/NAME from solutions/NAME with nbgrader: blanks for solutions, no hidden tests, no outputs.
 
-    nbgrader works in a temporary course folder, on the notebook and its pictures only: it copies every other file
+    nbgrader works in a temporary course folder, on the notebooks and their pictures only: it copies every other file
     that it finds to the students, and it removes the old release before it knows whether the new one succeeds.
     """
     with tempfile.TemporaryDirectory() as temporary:
         course = Path(temporary)
         shutil.copy(root / "nbgrader_config.py", course)
-        source, draft = course / "solutions" / name, course / "exercises" / name
-        source.mkdir(parents=True)
-        shutil.copy(root / "solutions" / name / f"{name}.ipynb", source)
-        if (pictures := root / "solutions" / name / "expected").exists():
-            shutil.copytree(pictures, source / "expected")
-        nbgrader("generate_assignment", name, root=course)
-        target = root / "exercises" / name
-        keep_changes(target, draft, root)
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(draft, target)
+        for name in names:
+            source = course / "solutions" / name
+            source.mkdir(parents=True)
+            shutil.copy(root / "solutions" / name / f"{name}.ipynb", source)
+            if (pictures := root / "solutions" / name / "expected").exists():
+                shutil.copytree(pictures, source / "expected")
+        nbgrader("generate_assignment", "*", root=course)
+        for name in names:
+            target, draft = root / "exercises" / name, course / "exercises" / name
+            keep_changes(target, draft, root)
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(draft, target)
 
 
 def keep_changes(target: Path, draft: Path, root: Path) -> None:

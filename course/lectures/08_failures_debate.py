@@ -324,7 +324,7 @@ for name, target in track(photographs.items(), True, "attacks"):
         network.predict(attacked[name].images, top=1)[0][0],
         attacked[name].perturbation.norm(),
     )
-    print(f"{name:8} {target:10} → {top:18} p = {probability:.2f}, length of the attack: {length.item():.1f}")
+    print(f"{name:8} {target:10} → {top:18} p = {probability:.2f}, length of the attack: {length.item():.0f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The question must stay the same before and after. So all maps explain the score of the *old* class, on the photograph

@@ -12,7 +12,8 @@ CHECKED := .venv/.checked-$(VERSION)
 PINS    := pyproject.toml constraints.txt tools/setup_environment.py
 
 # Children find jupyter, nbgrader and alembic by name; setup itself must not, it may have to remake .venv.
-IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH";
+# On Linux, memory that a layer has freed stays for the next one: to fetch it from the system takes a quarter of the time.
+IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=536870912;
 
 LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/weights/*) tools/build.py
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))

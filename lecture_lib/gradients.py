@@ -96,7 +96,7 @@ def mean_gradient(
         if weights is not None and (sample_gradient is None or weight is None):
             raise ValueError("Expected as many weights as samples, received more of one than of the other.")
         weight = 1.0 if weights is None else weight
-        total, total_weight = total + weight * sample_gradient, total_weight + weight
+        total, total_weight = torch.add(total, sample_gradient, alpha=weight), total_weight + weight
     return total / total_weight
 
 

@@ -163,7 +163,7 @@ def path_samples(images: Tensor, start: Tensor, points: Iterable[float]) -> Iter
     Sundararajan et al. 2017, arXiv:1703.01365, section 3; lecture notes, section 2.1.
     """
     for point in points:
-        yield start + point * (images - start)
+        yield torch.lerp(start, images, point)
 
 
 def baseline_images(images: Tensor, baseline: str | Tensor, *, seed: int = 0) -> Tensor:

@@ -42,6 +42,12 @@ def test_conda_environment_says_what_pyproject_says():
     assert CONDA["name"] == PROJECT["name"]
 
 
+def test_conda_sets_the_same_variables_as_make():
+    in_make = dict(re.findall(r"(MALLOC_\w+)=(\d+)", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    assert in_make
+    assert CONDA["variables"] == in_make
+
+
 @pytest.mark.parametrize("requirements", [PROJECT["dependencies"], PROJECT["optional-dependencies"]["dev"], PEERS])
 def test_every_requirement_has_a_lower_bound_and_a_pin_that_respects_it(requirements):
     for name, bound in bounds(requirements).items():

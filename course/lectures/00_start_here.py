@@ -108,14 +108,14 @@ import torch
 
 from lecture_lib.measure import rank_correlation
 
-mean_colour = cat.mean(dim=(2, 3), keepdim=True)
+mean_colour, uncovered = cat.mean(dim=(2, 3), keepdim=True), tiger_cat(cat)
 cost, brightness = torch.zeros(7, 7), torch.zeros(7, 7)
 for row in range(7):
     for column in range(7):
         square = (..., slice(32 * row, 32 * row + 32), slice(32 * column, 32 * column + 32))
         covered = cat.clone()
         covered[square] = mean_colour
-        cost[row, column] = (tiger_cat(cat) - tiger_cat(covered)).item()
+        cost[row, column] = (uncovered - tiger_cat(covered)).item()
         brightness[row, column] = saliency[square].mean()
 
 correlation = rank_correlation(brightness[None], cost[None]).item()

@@ -118,3 +118,53 @@ def test_folder_that_is_no_environment_is_left_alone(tmp_path):
     (tmp_path / "letters").write_text("dear …")
     assert "holds something else" in stopped(run_setup(tmp_path))
     assert (tmp_path / "letters").read_text() == "dear …"
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """Commands that an installation would run, and words whose commands fail."""
+    done, failing = [], set()
+
+    def run(command):
+        done.append(command)
+        return "it failed" if failing & set(command) else ""
+
+    monkeypatch.setattr(setup_environment, "run", run)
+    monkeypatch.setattr(setup_environment, "python_of", lambda venv: Path(sys.executable))
+    return done, failing
+
+
+def test_packages_are_installed_by_uv(commands):
+    setup_environment.install(ROOT / ".venv", dev=True, newest=False)
+    first, course, peers = commands[0]
+    assert first[2:4] == ["pip", "install"]
+    assert first[-1] == "uv"
+    assert course[2:5] == peers[2:5] == ["uv", "pip", "install"]
+    assert course[-1] == f"{ROOT}[dev]"
+    assert "--no-deps" in peers
+    assert all(str(ROOT / "constraints.txt") in command for command in commands[0])
+
+
+@pytest.mark.parametrize("cannot", ["--compile-bytecode", "uv"], ids=["uv fails", "uv cannot be had"])
+def test_pip_installs_what_uv_cannot(commands, cannot):
+    commands[1].add(cannot)
+    setup_environment.install(ROOT / ".venv", dev=False, newest=False)
+    assert commands[0][-1][2:4] == ["pip", "install"]
+    assert commands[0][-1][-1] == str(ROOT)
+
+
+def test_installation_that_fails_stops_the_setup(commands):
+    commands[1].add("--editable")
+    with pytest.raises(setup_environment.SetupError, match="it failed"):
+        setup_environment.install(ROOT / ".venv", dev=False, newest=False)
+
+
+def test_uv_takes_packages_from_where_pip_does(monkeypatch):
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+    pip = [sys.executable, "-m", "pip", "install"]
+    assert setup_environment.index_of(pip) == []
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "http://127.0.0.1/more")
+    assert setup_environment.index_of(pip) == []
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1/simple")
+    assert setup_environment.index_of(pip) == ["--default-index", "http://127.0.0.1/simple"]

@@ -101,15 +101,26 @@ def make_venv(venv: Path) -> None:
 def install(venv: Path, dev: bool, newest: bool) -> None:
     """Install the course, editable, with the versions of constraints.txt."""
     say("Installing the packages for {} (some minutes, up to 6 GB)".format("development" if dev else "the course"))
-    pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
-    pip += [] if newest else ["--constraint", str(ROOT / "constraints.txt")]
-    commands = [[*pip, "--editable", str(ROOT) + ("[dev]" if dev else "")]]
-    if dev:
-        commands.append([*pip, "--no-deps", *peers()])
-    for command in commands:
-        failure = run(command)
+    pinned = [] if newest else ["--constraint", str(ROOT / "constraints.txt")]
+    wanted = [["--editable", str(ROOT) + ("[dev]" if dev else "")]] + ([["--no-deps", *peers()]] if dev else [])
+    pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off", *pinned]
+    # uv takes a fifth of pip's time. What it can't do (pip may know of a proxy that uv doesn't), pip does.
+    uv = [str(python_of(venv)), "-m", "uv", "pip", "install", "--python", str(python_of(venv)), "--compile-bytecode"]
+    uv += [*index_of(pip), *pinned]
+    quick = not run([*pip, "uv"])
+    for requirements in wanted:
+        if quick and not run([*uv, *requirements]):
+            continue
+        failure = run([*pip, *requirements])
         if failure:
             raise SetupError(explain(failure, venv))
+
+
+def index_of(pip: "list[str]") -> "list[str]":
+    """Return the options by which uv takes packages from where pip is told to take them, if that is not PyPI."""
+    settings = subprocess.run([*pip[:3], "config", "list"], stdout=subprocess.PIPE, universal_newlines=True).stdout
+    found = re.search(r"\.index-url='(.*)'", settings)
+    return ["--default-index", found.group(1)] if found else []
 
 
 def peers() -> "list[str]":
@@ -135,7 +146,7 @@ def run(command: "list[str]") -> str:
     output = []
     for line in process.stdout or []:
         output.append(line)
-        if re.match(r"\s*(Downloading|Installing collected|Building)", line):
+        if re.match(r"\s*(Downloading|Installing collected|Building|Prepared|Installed)", line):
             print("   " + line.strip()[:100], flush=True)
     failed = process.wait() != 0
     return ("".join(output) or "no output") if failed else ""

@@ -136,10 +136,7 @@ class StudentKernel:
             if self.client is None or self.whole.is_over():
                 cell.outputs = [_error("NotRun", "This cell was not run: the cells before it took too long.")]
                 continue
-            began = time.monotonic()
-            died = self._execute(cell)
-            self.used += time.monotonic() - began
-            if died:
+            if died := self._execute(cell):
                 cell.outputs = [*cell.outputs[:1], _error("KernelDied", f"This cell ended Python: {died}.")]
                 self._restart()
             else:
@@ -225,7 +222,7 @@ class StudentKernel:
         """Run a cell; return why it ended the kernel, if it did."""
         assert self.client is not None
         self.client.received = 0
-        allowance = self.allow()
+        allowance, began = self.allow(), time.monotonic()
         self.client.is_over = lambda: allowance.is_over() or self.whole.is_over()
         try:
             self.client.execute_cell(cell, self.notebook.cells.index(cell) if cell in self.notebook.cells else 0)
@@ -233,6 +230,8 @@ class StudentKernel:
             return "too much output" if self.client.received > FLOOD else "the process is gone"
         except CellTimeoutError:
             return "it could not be interrupted, or printed too much at once"
+        finally:
+            self.used += time.monotonic() - began
         return None
 
 

@@ -139,7 +139,8 @@ class Screen(anywidget.AnyWidget):
         if (mine === newest) el.replaceChildren(next);
       };
       const stage = () => el.closest(".stage");
-      const nameSliders = () => {  // for screen readers: the words beside a slider are its name
+      const nameControls = () => {  // for screen readers: the words beside a slider or bar are its name
+        for (const bar of stage()?.querySelectorAll(".progress") ?? []) bar.setAttribute("role", "progressbar");
         for (const control of stage()?.querySelectorAll(".widget-slider, .widget-hprogress") ?? [])
           control.querySelector("[role]")?.setAttribute("aria-label", control.querySelector("label").textContent);
       };
@@ -148,7 +149,7 @@ class Screen(anywidget.AnyWidget):
           target.toggleAttribute("data-lm-suppress-shortcuts", !(shiftKey || ctrlKey || metaKey));
       };
       window.addEventListener("keydown", keepKeys, true);
-      new ResizeObserver(nameSliders).observe(el);  // also called when this element is put into the page
+      new ResizeObserver(nameControls).observe(el);  // also called when this element is put into the page
       model.on("change:value", show);
       show();
       return () => window.removeEventListener("keydown", keepKeys, true);

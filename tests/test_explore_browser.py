@@ -71,8 +71,8 @@ class Shown:
         self.expect(self.stage).to_contain_text(words)
 
     def is_done(self) -> None:
-        bar = self.stage.locator(".widget-hprogress")  # it has no role; what is not there would count as hidden
-        self.expect(bar).to_have_count(1)
+        bar = self.stage.get_by_role("progressbar", name="working", include_hidden=True)
+        self.expect(bar).to_have_count(1)  # what is not there would count as hidden
         self.expect(bar).to_be_hidden()
 
     def drag(self, slider, right: float, steps: int = 5) -> None:

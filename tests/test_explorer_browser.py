@@ -98,8 +98,8 @@ class Page:
         self.expect(self.page.locator("body")).not_to_contain_text(text)
 
     def is_done(self) -> None:
-        bar = self.page.locator(".widget-hprogress")  # it has no role; what is not there would count as hidden
-        self.expect(bar).to_have_count(1)
+        bar = self.page.get_by_role("progressbar", name="working", include_hidden=True)
+        self.expect(bar).to_have_count(1)  # what is not there would count as hidden
         self.expect(bar).to_be_hidden()
 
 

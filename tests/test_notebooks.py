@@ -4,8 +4,11 @@ import json
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
+import torch
+from matplotlib.colors import to_rgb
 
 ROOT = Path(__file__).resolve().parent.parent
 LECTURES = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -53,6 +56,28 @@ def test_every_picture_has_alt_text_of_its_own(path):
     texts = [output.metadata.get("image/png", {}).get("alt", "") for output in pictures]
     assert all(len(text) > 20 for text in texts), texts
     assert len(texts) == len(set(texts)), "two pictures have the same alt text"
+
+
+@pytest.mark.parametrize("path", LECTURES + SOLUTIONS, ids=name)
+def test_diagrams_have_the_look_of_the_course(path):
+    sources = "\n".join(cell.source for cell in cells(path) if cell.cell_type == "code")
+    if "import matplotlib" in sources:
+        assert 'plt.style.use("lecture_lib.lecture")' in sources
+    assert not re.findall(r"tab:\w+|fontsize=[1-8]\b", sources)
+
+
+# What is left of linear red, green, blue without receptors for red, and without those for green: Viénot et al. 1999.
+WITHOUT_RED = torch.tensor([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]])
+WITHOUT_GREEN = torch.tensor([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
+
+
+@pytest.mark.parametrize("receptors", [torch.eye(3), WITHOUT_RED, WITHOUT_GREEN], ids=["all", "no red", "no green"])
+def test_colours_of_diagrams_can_be_told_apart(receptors):
+    with plt.style.context("lecture_lib.lecture"):
+        colours = torch.tensor([to_rgb(entry["color"]) for entry in plt.rcParams["axes.prop_cycle"]])
+    linear = torch.where(colours > 0.04045, ((colours + 0.055) / 1.055) ** 2.4, colours / 12.92) @ receptors.T
+    seen = linear.clamp(0, 1) ** (1 / 2.2)
+    assert torch.pdist(seen).min() > 0.1
 
 
 @pytest.mark.parametrize("path", LECTURES, ids=name)

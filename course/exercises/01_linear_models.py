@@ -17,6 +17,8 @@ from lecture_lib import gradients, pictures, show
 from lecture_lib.check import check
 from lecture_lib.tasks import linear_models as tasks
 
+plt.style.use("lecture_lib.lecture")
+
 images, labels = pictures.faces()
 fitted = LogisticRegression(C=0.1, max_iter=1000).fit(images[:150].flatten(1), labels[:150])
 weights = torch.from_numpy(fitted.coef_).float().view(1, 25, 25)  # (C, H, W)

@@ -16,6 +16,8 @@ from lecture_lib import networks, pictures, show
 from lecture_lib.check import check
 from lecture_lib.tasks import vanilla_saliency as tasks
 
+plt.style.use("lecture_lib.lecture")
+
 network = networks.efficientnet_lite0()
 cat = pictures.photo("cat")
 
@@ -284,8 +286,8 @@ uphill = vanilla_gradient(tiger_cat, cat)
 radii = [0.01, 0.03, 0.1, 0.3, 1.0]
 rises = [[part.item() for part in taylor_check(tiger_cat, cat, uphill, radius)] for radius in radii]
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
-ax.loglog(radii, [predicted for predicted, _ in rises], "o--", color="tab:orange", label="predicted")
-ax.loglog(radii, [measured for _, measured in rises], "s-", color="tab:blue", label="measured")
+ax.loglog(radii, [predicted for predicted, _ in rises], "o--", color="C1", label="predicted")
+ax.loglog(radii, [measured for _, measured in rises], "s-", color="C0", label="measured")
 ax.set(xlabel="length of the step (L2 norm)", ylabel="rise of the score", title="Your Taylor check on the cat")
 ax.legend()
 show.figure(

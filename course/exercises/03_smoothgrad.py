@@ -22,6 +22,8 @@ from lecture_lib.progress import track
 from lecture_lib.tasks import smoothgrad as tasks
 from lecture_lib.tasks.vanilla_saliency import small_network
 
+plt.style.use("lecture_lib.lecture")
+
 network = networks.efficientnet_lite0()
 
 

@@ -18,6 +18,8 @@ from lecture_lib.check import check
 from lecture_lib.gradients import gradient
 from lecture_lib.tasks import integrated_gradients as tasks
 
+plt.style.use("lecture_lib.lecture")
+
 network = networks.efficientnet_lite0()
 coffee, camera = pictures.photo("coffee"), pictures.photo("camera")
 espresso = network.score("espresso")

@@ -17,6 +17,8 @@ from lecture_lib import networks, pictures, show
 from lecture_lib.check import check
 from lecture_lib.tasks import cam_and_gradcam as tasks
 
+plt.style.use("lecture_lib.lecture")
+
 network = networks.efficientnet_lite0()
 last = network.model.bn2  # the last layer that returns maps
 both = pictures.collage(pictures.photo("cat"), pictures.photo("coffee"))
@@ -333,7 +335,7 @@ classes = {"cat": "tiger cat", "coffee": "espresso", "camera": "tripod", "motorc
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for pair, marker in zip([("cat", "coffee"), ("camera", "coffee"), ("motorcycle", "camera")], "os^", strict=True):
     picture = pictures.collage(*[pictures.photo(name) for name in pair])
-    for name, half, colour in zip(pair, [left, 1 - left], ["tab:blue", "tab:orange"], strict=True):
+    for name, half, colour in zip(pair, [left, 1 - left], ["C0", "C1"], strict=True):
         shares = [
             share_inside(upsample(grad_cam(network, picture, classes[name], layer), (224, 224)), half).item()
             for layer in layers.values()
@@ -341,7 +343,7 @@ for pair, marker in zip([("cat", "coffee"), ("camera", "coffee"), ("motorcycle",
         ax.plot(list(layers), shares, marker + "-", color=colour, label=f"{classes[name]} in {pair[0]} | {pair[1]}")
 ax.axhline(0.5, color="gray", linestyle=":")
 ax.set(ylim=(0, 1), ylabel="share on the own half", title="Only the last layers tell two classes apart")
-ax.legend(fontsize=7)
+ax.legend()
 show.figure(
     figure,
     alt="Shares on the own half against the layer: scattered between 20 and 90 percent at blocks 4 and 5, above 80 at the last.",

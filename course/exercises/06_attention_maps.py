@@ -16,6 +16,8 @@ from lecture_lib import activations, birds, maps, networks, show
 from lecture_lib.check import check
 from lecture_lib.tasks import attention_maps as tasks
 
+plt.style.use("lecture_lib.lecture")
+
 vit, attentive = networks.load("birds_vit"), networks.load("birds_attention")
 images, labels, masks = birds.scenes(24, seed=606)
 
@@ -365,10 +367,10 @@ for number, part in enumerate(birds.PARTS):
     effects.append(effect.mean().item())
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-axes[0].bar(birds.PARTS, densities, color="tab:blue")
+axes[0].bar(birds.PARTS, densities, color="C0")
 axes[0].axhline(1, color="gray", linewidth=0.8)
 axes[0].set(ylabel="share of map / share of area", title="What your rollout says")
-axes[1].bar(birds.PARTS, effects, color="tab:orange")
+axes[1].bar(birds.PARTS, effects, color="C1")
 axes[1].set(ylabel="fall of the score", title="What removing the part does")
 show.figure(
     figure,

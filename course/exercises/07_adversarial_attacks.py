@@ -18,6 +18,8 @@ from lecture_lib.check import check
 from lecture_lib.gradients import gradient
 from lecture_lib.tasks import adversarial_attacks as tasks
 
+plt.style.use("lecture_lib.lecture")
+
 network = networks.efficientnet_lite0()
 camera = pictures.photo("camera")
 
@@ -159,7 +161,7 @@ levels = [0, 0.5, 1, 2, 4]
 one = [espresso(fgsm(loss, coffee, level / 255)).item() for level in levels]
 many = [espresso(bim(loss, coffee, level / 255, level / 255 / 3, 5)).item() for level in levels]
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
-ax.plot(levels, one, "s-", color="goldenrod", label="one step (FGSM)")
+ax.plot(levels, one, "s-", color="C1", label="one step (FGSM)")
 ax.plot(levels, many, "o-", color="black", label="five steps (BIM)")
 ax.set(xlabel="ε · 255", ylabel="p(espresso)", title="One step against many", ylim=(-0.03, 1.03))
 ax.legend()

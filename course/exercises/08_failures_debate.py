@@ -18,6 +18,8 @@ from lecture_lib import activations, attacks, birds, gradients, maps, networks, 
 from lecture_lib.check import check
 from lecture_lib.tasks import failures_debate as tasks
 
+plt.style.use("lecture_lib.lecture")
+
 honest, shortcut = networks.load("birds_cnn"), networks.load("birds_shortcut")
 
 
@@ -99,7 +101,7 @@ ax.hist(
     bins,
     density=True,
     alpha=0.7,
-    color="#D55E00",
+    color="C5",
     label="same bird, after the attack",
 )
 ax.hist(
@@ -107,7 +109,7 @@ ax.hist(
     bins,
     density=True,
     alpha=0.6,
-    color="#0072B2",
+    color="C0",
     label="different birds",
 )
 ax.set(xlabel="rank correlation of vanilla maps", ylabel="density", title="An attack, beside the null")
@@ -272,7 +274,7 @@ panels = {
 figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), sharey=True, layout="constrained")
 figure.suptitle("Four rankings of the same five parts")
 for ax, (title, values) in zip(axes, panels.items(), strict=True):
-    ax.barh(birds.PARTS, values.detach().numpy(), color="#0072B2")
+    ax.barh(birds.PARTS, values.detach().numpy(), color="C0")
     ax.set(xlabel="score" if "fall" in title else "score per unit of intensity", title=title)
 axes[3].sharex(axes[2])
 axes[0].invert_yaxis()

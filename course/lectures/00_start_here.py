@@ -124,6 +124,8 @@ print(f"rank correlation of mean brightness and cost of covering: {correlation:.
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 import matplotlib.pyplot as plt
 
+plt.style.use("lecture_lib.lecture")
+
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3), layout="constrained")
 show.draw_image(axes[0], cat, "the photograph")
 show.draw_map(axes[1], brightness, "mean of the map in each square", label="score per unit of intensity")

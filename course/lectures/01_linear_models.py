@@ -154,6 +154,8 @@ for name, score in {"linear regression": regression_score, "logistic regression"
 # %% slideshow={"slide_type": "subslide"}
 import matplotlib.pyplot as plt
 
+plt.style.use("lecture_lib.lecture")
+
 difference = (train_images[train_labels == 1].mean(dim=0) - train_images[train_labels == 0].mean(dim=0))[None]
 panels = {
     "mean face − mean other": (difference, "difference of intensity"),
@@ -343,7 +345,7 @@ print(f"the factor goes from {factor.min().item():.2f} to {factor.max().item():.
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 curve = torch.linspace(0, 1, 101)
 ax.plot(curve, curve * (1 - curve), color="gray", label="p(1 − p)")
-for label, name, marker, colour in [(1, "faces", "^", "tab:red"), (0, "others", "o", "tab:blue")]:
+for label, name, marker, colour in [(1, "faces", "^", "C5"), (0, "others", "o", "C0")]:
     ax.plot(p[labels == label], factor[labels == label], marker, color=colour, alpha=0.6, markersize=5, label=name)
 ax.set(
     xlabel="probability p of a face",
@@ -464,10 +466,10 @@ def logit_shifts(images):
 
 # %% slideshow={"slide_type": "subslide"}
 rivals = {
-    "linear": (logit, "o-", "tab:blue"),
-    "linear, trained on shifts": (logit_shifts, "o--", "tab:cyan"),
-    "CNN": (cnn, "s-", "tab:orange"),
-    "CNN, trained on shifts": (cnn_shifts, "s--", "tab:red"),
+    "linear": (logit, "o-", "C0"),
+    "linear, trained on shifts": (logit_shifts, "o--", "C4"),
+    "CNN": (cnn, "s-", "C1"),
+    "CNN, trained on shifts": (cnn_shifts, "s--", "C5"),
 }
 pixels = list(range(11))
 curves = {}
@@ -492,7 +494,7 @@ ax.set(
     title="A CNN can learn to ignore a shift, a linear model can't",
     ylim=(0.5, 1.02),
 )
-ax.legend(fontsize=8)
+ax.legend()
 show.figure(
     figure,
     alt="Accuracy against shift for four models. The linear model falls steeply, the CNN slowly, the CNN trained on "
@@ -720,7 +722,7 @@ for (name, (turn, length)), style, colour in zip(
     ax.plot(*line.T, style, color=colour, linewidth=3, label=f"{name}: {length:.2f}")
 ax.plot(*start, "o", color="white", markeredgecolor="black", markersize=10)
 ax.set(xlim=(0.35, 0.85), ylim=(0.25, 0.75))
-ax.legend(fontsize=8, loc="upper left")
+ax.legend(loc="upper left")
 show.figure(
     figure,
     alt="A point above a valley of the black boundary, and four routes to it: straight along the gradient down to the "
@@ -753,7 +755,7 @@ for (name, ways), style in zip(by_turn.items(), ["--", "-"], strict=True):
 ax.axvline(0, color="gray", linestyle=":", label="along the gradient")
 ax.set(xlabel="angle between the route and the gradient in degrees", ylabel="length of the route", ylim=(0, 0.4))
 ax.set_title("The gradient shows the shortest route to a plane, not to a curve")
-ax.legend(fontsize=8)
+ax.legend()
 show.figure(
     figure,
     alt="Length of the straight route against its angle to the gradient. For the straight boundary one minimum, at "

@@ -238,9 +238,11 @@ for radius, step in zip(radii, uphill, strict=True):
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 import matplotlib.pyplot as plt
 
+plt.style.use("lecture_lib.lecture")
+
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
-ax.loglog(radii, [step.predicted.item() for step in uphill], "o--", color="tab:orange", label="predicted")
-ax.loglog(radii, [step.measured.item() for step in uphill], "s-", color="tab:blue", label="measured")
+ax.loglog(radii, [step.predicted.item() for step in uphill], "o--", color="C1", label="predicted")
+ax.loglog(radii, [step.measured.item() for step in uphill], "s-", color="C0", label="measured")
 ax.axvline(1 / 255 / largest.item(), color="gray", linestyle=":", label="some pixel changes by 1/255")
 ax.set(xlabel="length of the step (L2 norm)", ylabel="rise of the score", title="The prediction holds for tiny steps")
 ax.legend()
@@ -374,7 +376,7 @@ for ax, (name, target) in zip(
     ax.axline((0, 0), slope=1, color="gray", linestyle=":", label="prediction = measurement")
     ax.plot(predicted, measured, "o", markersize=4, alpha=0.7, label="one covered square")
     ax.set(title=f"{target}: correlation {correlation:.1f}", xlabel="predicted change", ylabel="measured change")
-axes[0].legend(fontsize=7)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 show.figure(
     figure,
     alt="Three scatter plots of predicted against measured change of the score for 49 covered squares. "

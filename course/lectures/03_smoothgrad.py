@@ -35,6 +35,8 @@ print(f"share of the slopes that change their sign: {turned:.2f}")
 # %% slideshow={"slide_type": "fragment"}
 import matplotlib.pyplot as plt
 
+plt.style.use("lecture_lib.lecture")
+
 targets = {"camera": "tripod", "rocket": "missile", "cat": "tiger cat"}
 
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
@@ -84,7 +86,7 @@ slopes = torch.cat(list(gradients.sample_gradients(tripod, line, progress=True))
 row, column = divmod(maps.max_abs(vanilla).argmax().item(), 224)
 
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
-for channel, (colour, style) in enumerate({"tab:red": "-", "tab:green": "--", "tab:blue": ":"}.items()):
+for channel, (colour, style) in enumerate({"C5": "-", "C2": "--", "C0": ":"}.items()):
     label = ["red", "green", "blue"][channel]
     ax.plot(points, slopes[:, channel, row, column], style, color=colour, marker=".", label=label)
 ax.axhline(0, color="black", linewidth=0.8)
@@ -232,7 +234,7 @@ for sigma, style in {0.0: "-", 0.05: "--"}.items():
         ax.plot(x, curve, style, label=f"smoothed with σ = {sigma}" if sigma else "as it is")
 axes[0].set(title="The score: ripples hardly matter", xlabel="pixel x", ylabel="score")
 axes[1].set(title="The slope: ripples are all you see", xlabel="pixel x", ylabel="score per unit of intensity")
-axes[0].legend()
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 show.figure(
     figure,
     alt="Left: a wave with tiny ripples, and the same wave smoothed; the two nearly coincide. Right: their slopes; the "
@@ -605,7 +607,7 @@ gray_levels = 2.55 * points[:25]  # the noise has σ = 0.01, which is 2.55 of 25
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained", sharey=True)
-for depth, colour in zip(depths, ["tab:blue", "tab:orange", "tab:green", "tab:red"], strict=True):
+for depth, colour in zip(depths, ["C0", "C1", "C2", "C5"], strict=True):
     degrees = torch.arange(65) * 360 / 256
     axes[0].plot(degrees, on_circle[depth], color=colour, label=f"depth {depth}")
     axes[0].plot(degrees, predicted(depth)[:65], "--", color=colour, linewidth=1)
@@ -614,7 +616,7 @@ axes[0].set(title="Random networks: deeper forgets faster", xlabel="distance on 
 axes[0].set_ylabel("autocorrelation of the gradient")
 axes[0].legend()
 axes[1].plot(gray_levels, on_line, "-", color="black", label="mean along the line taken away")
-axes[1].plot(gray_levels, kept, "--", color="tab:purple", label="mean kept")
+axes[1].plot(gray_levels, kept, "--", color="C3", label="mean kept")
 axes[1].legend()
 axes[1].set(title="EfficientNet-Lite0, from I to I + ε", xlabel="σ of the change, in gray levels of 255")
 for ax in axes:

@@ -66,6 +66,8 @@ import matplotlib.pyplot as plt
 
 from lecture_lib.samples import path_points, path_samples
 
+plt.style.use("lecture_lib.lecture")
+
 
 def saturated(images):
     """One unit that rises from 0 to 1, and then stays at 1."""
@@ -79,11 +81,11 @@ inputs = torch.cat(samples).flatten()
 
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-axes[0].plot(inputs, [saturated(sample).item() for sample in samples], color="tab:blue")
+axes[0].plot(inputs, [saturated(sample).item() for sample in samples], color="C0")
 axes[0].plot(2, 1, "ko", label="the input: slope 0")
 axes[0].set(xlabel="input $x$", ylabel="score $f(x)$", title="The score stops rising at 1")
 axes[0].legend(loc="lower right")
-axes[1].fill_between(inputs, slopes, step="mid", color="tab:orange", alpha=0.5, label="area: 1")
+axes[1].fill_between(inputs, slopes, step="mid", color="C1", alpha=0.5, label="area: 1")
 axes[1].set(xlabel="input $x$", ylabel="slope $f'(x)$", title="All of the rise happens early on the way")
 axes[1].legend()
 show.figure(
@@ -554,12 +556,12 @@ error = predicted - happens
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.2), layout="constrained")
 first = range(1, 11)
-axes[0].plot(first, predicted[:10], "o-", color="tab:orange", label="predicted by the slope in the middle")
-axes[0].plot(first, happens[:10], "s--", color="tab:blue", label="happens")
+axes[0].plot(first, predicted[:10], "o-", color="C1", label="predicted by the slope in the middle")
+axes[0].plot(first, happens[:10], "s--", color="C0", label="happens")
 axes[0].set(
     xlabel="step (of 50)", ylabel="rise of the score", title="The first ten steps: a steep slope, sampled coarsely"
 )
-axes[0].legend(fontsize=8)
+axes[0].legend()
 axes[1].bar(range(1, 51), error.numpy(), color="gray")
 axes[1].set(xlabel="step (of 50)", ylabel="error of the step", title="Nearly all of the gap is made near black")
 show.figure(
@@ -814,7 +816,7 @@ for ax, name in zip(axes, ("coffee", "camera"), strict=True):
         xlabel="sum of the map in the square",
         ylabel="fall when painted black",
     )
-axes[0].legend(fontsize=7)
+axes[0].legend()
 show.figure(
     figure,
     alt="Two scatter plots: the sum of the map in each of 49 squares against the fall of the score when the square is "

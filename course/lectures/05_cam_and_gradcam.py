@@ -97,6 +97,8 @@ print(f"mean of the map + bias = {by_hand.mean() + classifier.bias[index]:.3f}, 
 # %% slideshow={"slide_type": "subslide"}
 import matplotlib.pyplot as plt
 
+plt.style.use("lecture_lib.lecture")
+
 contributions = weights * maps_of_layer.mean(dim=(1, 2))  # of each map to the score
 order = contributions.abs().argsort(descending=True)
 counts = [1, 5, 20, 100, 1280]
@@ -183,8 +185,8 @@ print(f"largest difference to lecture_lib: {(signed - from_library).abs().max():
 
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(4.6, 4), layout="constrained")
-ax.axline((0, 0), slope=1 / 49, color="tab:orange", label="slope 1/49")
-ax.plot(weights, gradient_weights, ".", markersize=3, color="tab:blue", label="one of 1280 maps")
+ax.axline((0, 0), slope=1 / 49, color="C1", label="slope 1/49")
+ax.plot(weights, gradient_weights, ".", markersize=3, color="C0", label="one of 1280 maps")
 ax.set(xlabel="weight in the classifier", ylabel="mean gradient", title="Grad-CAM finds CAM's weights")
 ax.legend()
 show.figure(
@@ -527,10 +529,10 @@ show.draw_image(axes[0], canvases[middle], "one of the pictures")
 draw_over(axes[1], canvases[middle : middle + 1], coarse[middle : middle + 1], "its map")
 colour_bar(axes[:2])
 axes[2].axline((0, 0), slope=1, color="gray", linestyle=":", label="where the cat is")
-axes[2].plot(true, highest, "s", color="tab:orange", label="highest cell")
-axes[2].plot(true, centre, "o", color="tab:blue", label="centre of mass")
+axes[2].plot(true, highest, "s", color="C1", label="highest cell")
+axes[2].plot(true, centre, "o", color="C0", label="centre of mass")
 axes[2].set(xlabel="middle of the cat (pixels)", ylabel="place in the map (pixels)", title="Where is the cat?")
-axes[2].legend(fontsize=8)
+axes[2].legend()
 show.figure(
     figure,
     alt="A small cat on gray; its map, a blob wider than the cat; and places in the map against the true place: centres "
@@ -832,7 +834,7 @@ for ax, name in track(list(zip(axes, ("cat", "coffee", "motorcycle"), strict=Tru
     )
     print(f"{target:9}: the bill adds up to {billed.sum():.1f}, the falls to {lost.sum():z.1f}; ", end="")
     print(f"rank correlation {correlation:z.1f}")
-axes[1].legend(fontsize=7)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 show.figure(
     figure,
     alt="Three scatter plots: fall of the score when a square is blurred against CAM of its cell. The dots do not follow "

@@ -130,6 +130,8 @@ import matplotlib.pyplot as plt
 
 from lecture_lib.bird_networks import BirdAttention
 
+plt.style.use("lecture_lib.lecture")
+
 torch.manual_seed(0)
 untrained = networks.Network(BirdAttention(), attentive.classes, mean=(0.5,) * 3, std=(0.5,) * 3, size=96)
 random_layers = by_hand(untrained, images)
@@ -765,15 +767,15 @@ for (left, right), name in zip(axes, trained, strict=True):
         density = share.nanmean(dim=0) / area.mean(dim=0)
         left.plot((place + 0.12 * i - 0.18).tolist(), density.tolist(), markers[i], markersize=7, label=kind)
     left.axhline(1, color="gray", linewidth=0.8)
-    left.set(yscale="log", ylim=(0.1, 1000), ylabel="share of map / area", title=f"{name}: the maps")
+    left.set(yscale="log", ylim=(0.1, 20_000), ylabel="share of map / area", title=f"{name}: the maps")
     left.set_yticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     left.minorticks_off()
-    left.legend(fontsize=7, ncols=2, loc="upper right")
+    left.legend(ncols=2, loc="upper right")
     for shift, (kind, fall) in zip((-0.2, 0.2), effects[name].items(), strict=True):
         right.bar((place + shift).tolist(), fall.mean(dim=0).tolist(), 0.38, label=kind)
     right.set(ylabel="fall of the score", title=f"{name}: what really happens")
     right.set_ylim(top=1.3 * right.get_ylim()[1])
-    right.legend(fontsize=8, ncols=2, loc="upper right")
+    right.legend(ncols=2, loc="upper right")
     right.set_xticks(range(5), birds.PARTS)
 figure.suptitle("Left: how densely each map covers a part (1: like its area). Right: the effect of the part")
 show.figure(

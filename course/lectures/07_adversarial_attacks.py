@@ -16,6 +16,8 @@ import torch
 
 from lecture_lib import attacks, birds, gradients, maps, networks, pictures, show
 
+plt.style.use("lecture_lib.lecture")
+
 network = networks.efficientnet_lite0()
 coffee = pictures.photo("coffee")
 
@@ -218,7 +220,7 @@ ax.annotate(
 ax.text(0.7, 0.22, "gradient", color="purple", ha="right")
 ax.plot(*start.flatten(), "*", color="white", markeredgecolor="black", markersize=14, label="$I_*$")
 ax.set(title="The penalised problem walks to the boundary", aspect="equal")
-ax.legend(loc="upper left", fontsize=8)
+ax.legend(loc="upper left")
 show.figure(
     figure,
     alt="A square with a valley as boundary. From a start below it, points for growing weights lead to the nearest "

@@ -65,9 +65,7 @@ for name, network in bird_networks.items():
 from lecture_lib import activations, gradients, maps
 
 METHODS = ("vanilla", "SmoothGrad", "Integrated Gradients", "Grad-CAM")
-COLOURS = dict(
-    zip(METHODS, ("#0072B2", "#E69F00", "#009E73", "#CC79A7"), strict=True)
-)  # safe for colour-blind readers
+COLOURS = dict(zip(METHODS, ("C0", "C1", "C2", "C3"), strict=True))  # safe for colour-blind readers
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -110,6 +108,8 @@ def score_of(network, classes):
 import matplotlib.pyplot as plt
 
 from lecture_lib import show
+
+plt.style.use("lecture_lib.lecture")
 
 chosen = [2, 4, 9]
 shortcut = bird_networks["shortcut"]
@@ -171,7 +171,7 @@ for kind, row in shares.items():
 figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
 for offset, (kind, row) in zip((-0.2, 0.2), shares.items(), strict=True):
     places = [place + offset for place in range(4)]
-    colour = {"honest": "#56B4E9", "shortcut": "#D55E00"}[kind]
+    colour = {"honest": "#56B4E9", "shortcut": "C5"}[kind]
     ax.bar(places, row, width=0.38, color=colour, label=f"{kind} network", hatch="//" if kind == "shortcut" else None)
 ax.axhline(area, color="black", linestyle="--", label=f"share of the area: {area:.2f}")
 ax.set(
@@ -181,7 +181,7 @@ ax.set(
     title="All maps move to the landscape, none beyond its area",
 )
 ax.set_xticklabels(METHODS)
-ax.legend(ncols=3, loc="upper center", fontsize=8)
+ax.legend(ncols=3, loc="upper center")
 show.figure(
     figure,
     alt="Two bars for each of four methods, and a dashed line at 0.86. The bars of the shortcut network are higher than "
@@ -404,7 +404,7 @@ for row, name in enumerate(rows_shown):
     null = compare.similarity(old_maps[name][first], old_maps[name][second])
     for ax, values, unrelated in zip(axes, kept, null, strict=True):
         ax.plot(unrelated, [row + 0.15] * 6, "|", color="gray", markersize=11, label="null: unrelated photographs")
-        ax.plot(values, [row - 0.15] * 4, "o", color="#D55E00", label="the same photograph, after the attack")
+        ax.plot(values, [row - 0.15] * 4, "o", color="C5", label="the same photograph, after the attack")
 for ax, title in zip(axes, ("rank correlation", "brightest 10 % in common", "SSIM"), strict=True):
     ax.set(title=title, xlim=(-0.75, 1.05), yticks=range(5))
     ax.axvline(0, color="gray", linewidth=0.5)
@@ -483,7 +483,7 @@ flip = next(
 ).item()
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-figure, axes = plt.subplots(1, 3, figsize=(11.5, 3.5), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11.5, 3.8), layout="constrained")
 for row, (name, marker) in enumerate(zip(METHODS, "os^D", strict=True)):
     axes[0].loglog(lengths, changes[name], marker + "-", color=COLOURS[name], label=name)
     axes[1].semilogx(lengths, ranks[name], marker + "-", color=COLOURS[name])
@@ -498,11 +498,11 @@ for ax in axes[:2]:
 axes[0].set(ylabel="relative change ρ", title="coffee: how far the attribution changes")
 axes[1].set(ylabel="rank correlation", title="coffee: how similar the map stays")
 axes[1].axhline(0, color="gray", linewidth=0.5)
-axes[0].legend(fontsize=7)
-axes[1].text(flip * lengths[-1], -0.6, "the class flips ", ha="right", fontsize=8)
+figure.legend(loc="outside lower center", ncols=6)
+axes[1].text(flip * lengths[-1], -0.6, "the class flips ", ha="right")
 axes[2].axvline(90, color="black", linestyle=":")
 axes[2].set(xlim=(0, 180), xticks=range(0, 181, 30), xlabel="degrees", title="all four: angle after the attack")
-axes[2].set_yticks(range(4), METHODS, fontsize=8)
+axes[2].set_yticks(range(4), METHODS)
 axes[2].invert_yaxis()
 show.figure(
     figure,
@@ -823,7 +823,7 @@ panels = {
     "fall of the score when exchanged": falls,
 }
 for ax, (title, values) in zip(axes, panels.items(), strict=True):
-    colours = ["#D55E00" if part == "beak" else "#0072B2" if part == "wing" else "#BBBBBB" for part in birds.MASKS]
+    colours = ["C5" if part == "beak" else "C0" if part == "wing" else "#BBBBBB" for part in birds.MASKS]
     ax.barh(birds.MASKS, [float(value) for value in values], color=colours)
     ax.set(title=title)
     ax.title.set_fontsize(10)

@@ -215,8 +215,10 @@ for name in ("efficientnet_lite0", "birds_cnn", "birds_vit", "birds_attention"):
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 import matplotlib.pyplot as plt
 
+plt.style.use("lecture_lib.lecture")
+
 figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")
-for kind, marker, colour in [("trained", "o", "#0072B2"), ("shuffled", "x", "#D55E00")]:
+for kind, marker, colour in [("trained", "o", "C0"), ("shuffled", "x", "C5")]:
     for row, values in enumerate(moved[kind]):
         ax.plot(values, [row] * len(values), marker, color=colour, alpha=0.7, label=kind if row == 0 else None)
 ax.axvline(limit, color="black", linestyle=":", label=f"limit: {limit}")

@@ -18,18 +18,22 @@ IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" MALLOC_MMAP_THRESHOLD_=26843
 LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/weights/*) tools/build.py
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
-SLOWEST := tests/test_grading.py tests/test_explorer_browser.py tests/test_grade_class.py tests/test_explore_browser.py tests/test_browser.py # first, so that no core waits at the end
+# First, so that no core waits at the end.
+SLOWEST := tests/test_grading.py tests/test_browser.py tests/test_grade_class.py tests/test_build.py tests/test_card.py
+# One thread a process: with more jobs than cores, waiting threads would take the time of others.
+JOBS  ?= 3
+PYTEST := OMP_NUM_THREADS=1 pytest -n $(JOBS) --dist loadscope
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 # tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates.
 LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
        --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test notebooks present slides explorer weights check grade bench test-grading test-browser format lint constraints clean
+.PHONY: help setup lab test test-browser notebooks present slides explorer weights check grade bench test-grading format lint constraints clean
 .SECONDEXPANSION:
 
 help: ## this list
-	@echo "make TARGET [PYTHON=python3] [PORT=8888] [BROWSER=no] [CHAPTER=02]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' Makefile
+	@echo "make TARGET [PYTHON=python3] [PORT=8888] [BROWSER=no] [CHAPTER=02] [JOBS=3]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or bring it up to date
 	@$(PYTHON) tools/setup_environment.py
@@ -38,11 +42,14 @@ lab: $(CHECKED) ## open the course in JupyterLab
 	@echo "== Starting JupyterLab (stop it with Ctrl-C); its address, should no browser open:"
 	@$(IN_VENV) $(LAB) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
-test: $(DEV) ## every check: format, lint, types, tests, all notebooks
+test: $(DEV) ## format, lint, types, tests, every notebook (with 3 times 4 GB of memory; JOBS=2 for less)
 	@echo "== Format, lint, types"
 	@$(IN_VENV) ruff format --check && ruff check && mypy
 	@echo "== Tests, and every notebook run and compared with its stored output"
-	@$(IN_VENV) OMP_NUM_THREADS=1 pytest -n 2 --dist loadscope --no-loadscope-reorder $(SLOWEST) notebooks solutions $(filter-out $(SLOWEST),$(wildcard tests/test_*.py)) $(NBVAL)
+	@$(IN_VENV) $(PYTEST) -m "not stage" --no-loadscope-reorder $(SLOWEST) notebooks solutions $(filter-out $(SLOWEST),$(wildcard tests/test_*.py)) $(NBVAL)
+
+test-browser: $(DEV) ## decks, widgets and the explorer in a real browser; with EVERY_NOTEBOOK=1 all notebooks, too
+	@$(IN_VENV) REQUIRE_BROWSER=1 $(PYTEST) -m stage tests
 
 notebooks: $(LECTURES) $(EXERCISES) ## build what is older than its text in course/ or than lecture_lib/
 
@@ -71,9 +78,6 @@ bench: $(DEV) ## our methods beside the libraries that people use instead: times
 
 test-grading: $(DEV) ## grade a class of forty, attackers included (many minutes)
 	@$(IN_VENV) GRADE_A_CLASS=1 pytest -s tests/test_grade_forty.py
-
-test-browser: $(DEV) ## run every notebook in a real browser, not only one (some minutes)
-	@$(IN_VENV) EVERY_NOTEBOOK=1 REQUIRE_BROWSER=1 OMP_NUM_THREADS=1 pytest -n 2 tests/test_browser.py
 
 format: $(DEV) ## lay out and sort the code as `make test` wants it
 	@$(IN_VENV) ruff format && ruff check --fix

@@ -28,7 +28,10 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not BROWSER and not REQUIRED, reason="no Chromium found (REQUIRE_BROWSER=1 insists on one)"),
 ]
-slow = pytest.mark.skipif(not os.environ.get("EVERY_NOTEBOOK"), reason="takes many minutes: make test-browser")
+slow = [
+    pytest.mark.stage,
+    pytest.mark.skipif(not os.environ.get("EVERY_NOTEBOOK"), reason="takes many minutes: EVERY_NOTEBOOK=1 insists"),
+]
 
 
 @pytest.fixture

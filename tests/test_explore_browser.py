@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests import axe, test_browser
 
-pytestmark = test_browser.pytestmark
+pytestmark = [*test_browser.pytestmark, pytest.mark.stage]
 lab = test_browser.lab
 SET_UP = """from lecture_lib import explore, networks
 network, vit = networks.efficientnet_lite0(), networks.load("birds_vit")

@@ -17,7 +17,7 @@ from torchvision.transforms.functional import to_pil_image
 from lecture_lib import pictures
 from tests import axe, test_browser
 
-pytestmark = test_browser.pytestmark
+pytestmark = [*test_browser.pytestmark, pytest.mark.stage]
 lab = test_browser.lab
 ROOT = test_browser.ROOT
 NOTEBOOK = ROOT / "notebooks" / "explorer.ipynb"

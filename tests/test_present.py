@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from tests import test_browser
 from tools import present
 
-pytestmark = test_browser.pytestmark
+pytestmark = [*test_browser.pytestmark, pytest.mark.stage]
 ROOT = test_browser.ROOT
 
 

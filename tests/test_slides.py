@@ -21,6 +21,7 @@ SMALLEST = {"--prose": 26, "--code": 17}  # pixels of a page of 720: 3.6 % and 2
 LONGEST = 20  # lines of code on a page, to be read from the last row
 MINUTES = (30, 60)
 in_browser = [
+    pytest.mark.stage,
     pytest.mark.browser,
     pytest.mark.skipif(
         not (test_browser.BROWSER and shutil.which("npm")) and not test_browser.REQUIRED,

@@ -86,9 +86,8 @@ class Shown:
         self.page.mouse.up()
 
     def type(self, control, *keys: str) -> None:
-        control.focus()
         for key in keys:
-            self.page.keyboard.press(key)
+            control.press(key)  # with the focus on it, also where a redraw has taken it away since the last key
 
 
 def test_widgets_answer_in_a_browser(lab) -> None:

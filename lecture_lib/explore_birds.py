@@ -9,6 +9,8 @@ from lecture_lib import activations, birds, maps, regions
 from lecture_lib.explore_panels import Picture, image_panel, map_panel
 from lecture_lib.explore_stage import Live
 
+ALL = -1  # the value of a menu for all layers, or all heads: for None, ipywidgets would show an empty menu
+
 
 def attention(network: nn.Module) -> widgets.VBox:
     """A vision transformer's attention by hand: choose bird, layer and head, or rollout.
@@ -24,7 +26,7 @@ def attention(network: nn.Module) -> widgets.VBox:
         Shows itself at the end of a cell.
     """
     layers, _, heads = activations.attention(network, birds.scenes(1, seed=0)[0]).shape[:3]
-    every, mean = [("rollout of all", None)], [("mean", None)]
+    every, mean = [("rollout of all", ALL)], [("mean", ALL)]
     controls = {
         "bird": widgets.IntSlider(0, min=0, max=99, description="bird"),
         "layer": widgets.Dropdown(options=every + [(str(k + 1), k) for k in range(layers)], description="layer"),
@@ -35,11 +37,11 @@ def attention(network: nn.Module) -> widgets.VBox:
 
     def switch_head(_: object) -> None:
         """Rollout takes all heads."""
-        controls["head"].disabled = controls["layer"].value is None
+        controls["head"].disabled = controls["layer"].value == ALL
 
     def draw(_: object, **values: Any) -> list[Picture]:
         """Show what the controls say."""
-        return [attention_picture(network, **values)]
+        return [attention_picture(network, **{name: None if v == ALL else v for name, v in values.items()})]
 
     controls["layer"].observe(switch_head, "value")
     return Live(draw, controls)

@@ -81,9 +81,9 @@ def test_the_widget_offers_every_bird_layer_and_head(network: networks.Network) 
     widget = explore.attention(network)
     bird, layer, head = widget.controls.values()
     assert (bird.min, bird.max, bird.continuous_update) == (0, 99, True)
-    assert [value for _, value in layer.options] == [None, 0, 1, 2]
+    assert [value for _, value in layer.options] == [explore_birds.ALL, 0, 1, 2]
     assert [label for label, _ in layer.options] == ["rollout of all", "1", "2", "3"]
-    assert [value for _, value in head.options] == [None, 0, 1]
+    assert [value for _, value in head.options] == [explore_birds.ALL, 0, 1]
     assert 'alt="bird 0"' in widget.picture.value
     assert 'alt="rollout"' in widget.picture.value
 
@@ -106,6 +106,7 @@ def test_the_widget_follows_its_controls(network: networks.Network) -> None:
     widget.reset.click()
     assert 'alt="bird 0"' in settled(widget).picture.value
     assert head.disabled
+    assert (layer.index, head.index) == (0, 0)  # no index, no word in the menu
 
 
 def test_a_network_without_attention() -> None:

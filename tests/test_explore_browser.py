@@ -189,6 +189,10 @@ def attention(shown: Shown) -> None:
     shown.says("layer 1, mean of the heads")
     shown.type(shown.stage.get_by_label("head"), "ArrowDown")
     shown.says("layer 1, head 1")
+    shown.stage.get_by_role("button", name="reset").click()
+    shown.expect(shown.stage.get_by_label("layer")).to_have_value("rollout of all")
+    shown.expect(shown.stage.get_by_label("head")).to_have_value("mean")
+    shown.expect(shown.stage.locator("img[alt='rollout']")).to_be_visible()
 
 
 def attack(shown: Shown) -> None:

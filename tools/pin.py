@@ -10,7 +10,10 @@ HEADER = """\
 # The tested version of every package. Made by `make constraints` from a fresh environment with the newest
 # versions that pyproject.toml allows; a pin of a package that is not needed on your system does nothing.
 """
-HELD = {"soupsieve": "2.10"}  # newer ones refuse Python 3.11.0 to 3.11.4, and Debian 12 has 3.11.2
+HELD = {
+    "jsonschema": "4.24.1",  # newer ones build a parser whenever Jupyter starts: 2 seconds in every process
+    "soupsieve": "2.10",  # newer ones refuse Python 3.11.0 to 3.11.4, and Debian 12 has 3.11.2
+}
 NOT_PINNED = {"pip", "saliency-lectures"}  # the tool that installs, and this repository
 CUDA = re.compile(r"(cuda|nvidia|triton)\b")
 

@@ -39,9 +39,10 @@ def attention(network: nn.Module) -> widgets.VBox:
         """Rollout takes all heads."""
         controls["head"].disabled = controls["layer"].value == ALL
 
-    def draw(_: object, **values: Any) -> list[Picture]:
+    def draw(_: object, bird: int, layer: int, head: int) -> list[Picture]:
         """Show what the controls say."""
-        return [attention_picture(network, **{name: None if v == ALL else v for name, v in values.items()})]
+        one_layer, one_head = (None if number == ALL else number for number in (layer, head))
+        return [attention_picture(network, bird, layer=one_layer, head=one_head)]
 
     controls["layer"].observe(switch_head, "value")
     return Live(draw, controls)

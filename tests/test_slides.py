@@ -179,6 +179,27 @@ class TestDecks:
         serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
         assert not [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in serious]
 
+    @pytest.mark.parametrize("lecture", LECTURES, ids=lambda path: path.stem)
+    def test_no_font_of_the_system_is_used(self, show, lecture):
+        """Not even for a symbol: how much fits on a page would depend on the machine."""
+        deck = show.open(show.folder / f"{lecture.stem}.html")
+        deck.evaluate(UNROLL)
+        protocol = show.context.new_cdp_session(deck)
+        protocol.send("DOM.enable")
+        protocol.send("CSS.enable")
+        root = protocol.send("DOM.getDocument")["root"]["nodeId"]
+        nodes = protocol.send(
+            "DOM.querySelectorAll", {"nodeId": root, "selector": ".slides :not(aside, aside *, mjx-container *)"}
+        )
+        fonts = [
+            font
+            for node in nodes["nodeIds"]
+            for font in protocol.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+        ]
+        assert not [font for font in fonts if not font["isCustomFont"]]
+        assert len({font["familyName"] for font in fonts}) == 2
+        protocol.detach()
+
     def test_speaker_sees_notes_in_a_window_of_their_own(self, show):
         deck = show.open(show.folder / f"{LECTURES[1].stem}.html")
         with show.context.expect_page() as opened:

@@ -2,7 +2,7 @@
 
     python tools/slides.py notebooks/02_vanilla_saliency.ipynb …
 
-reveal.js and MathJax come from npm, once. For live cells and widgets use ``make present``.
+reveal.js, MathJax and a font come from npm, once. For live cells and widgets use ``make present``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import nbformat
 from nbconvert import SlidesExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
@@ -27,7 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "slides"
 MODULES = ROOT / "build" / "npm"
 TEMPLATE = ROOT / "tools" / "deck"
-PACKAGES = ["reveal.js@5.2.1", "mathjax@3.2.2"]
+SANS = "@fontsource/source-sans-3"
+PACKAGES = ["reveal.js@5.2.1", "mathjax@3.2.2", f"{SANS}@5.3.1"]
 SCRIPTS = [
     "reveal.js/dist/reveal.css",
     "reveal.js/dist/reveal.js",
@@ -58,11 +60,32 @@ def _text(path: Path) -> str:
 
 
 def copy_scripts(folder: Path) -> None:
-    """Lay the scripts and the style that every deck loads into folder/scripts."""
+    """Lay the scripts, the style and the fonts that every deck loads into folder/scripts."""
     modules, target = fetch(PACKAGES, MODULES), folder / "scripts"
     target.mkdir(parents=True, exist_ok=True)
     for script in [*(modules / name for name in SCRIPTS), TEMPLATE / "deck.js", TEMPLATE / "deck.css"]:
         shutil.copy(script, target)
+    (target / "fonts.css").write_text(fonts(modules), encoding="utf-8")
+
+
+def fonts(modules: Path) -> str:
+    """Return a style with its fonts inside: pages fit on every machine. Some browsers load no fonts from files."""
+    sans, mono = modules / SANS, Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    licences = [f"/*\n{_text(path)}*/" for path in (sans / "LICENSE", mono / "LICENSE_DEJAVU")]
+    source = re.compile(r"src: url\(\./(files/[\w-]+\.woff2)\)[^;]*")
+    proportional = [
+        source.sub(lambda found: f"src: url({_data_url(sans / found[1])})", _text(sans / f"{style}.css"))
+        for style in ("400", "400-italic", "700")
+    ]
+    fixed = [
+        f'@font-face {{font-family: "DejaVu Sans Mono"; font-weight: {weight}; src: url({_data_url(mono / file)})}}'
+        for weight, file in ((400, "DejaVuSansMono.ttf"), (700, "DejaVuSansMono-Bold.ttf"))
+    ]
+    return "\n".join([*licences, *proportional, *fixed])
+
+
+def _data_url(font: Path) -> str:
+    return f"data:font/{font.suffix[1:]};base64,{base64.b64encode(font.read_bytes()).decode()}"
 
 
 def deck(notebook: NotebookNode, name: str) -> str:

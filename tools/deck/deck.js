@@ -1,4 +1,4 @@
-// Starts a deck once its formulas are drawn.
+// Starts a deck once its formulas are drawn and its fonts are there.
 
 // Sizes of text, in pixels of a page of 1280 × 720. The largest code with which everything fits is taken, then the
 // largest prose; lines of code are wrapped only if nothing else helps.
@@ -33,5 +33,9 @@ window.MathJax = {
   tex: {inlineMath: [["$", "$"]], processEscapes: true},
   svg: {fontCache: "local"},  // the speaker view gets copies of single formulas
   options: {enableMenu: false},
-  startup: {pageReady: () => MathJax.startup.defaultPageReady().then(start)},
+  startup: {
+    pageReady: () => MathJax.startup.defaultPageReady()
+      .then(() => Promise.all([...document.fonts].map(font => font.load())))
+      .then(start),
+  },
 };

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from lecture_lib.gradients import _gradient, evaluate, gradient, sample_gradients
@@ -140,6 +139,8 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
         raise ValueError(
             f"Expected two maps of the same shape, received {tuple(first.shape)} and {tuple(second.shape)}."
         )
+    from scipy.stats import rankdata  # only here: it takes half a second
+
     one, other = (
         torch.from_numpy(rankdata(each.detach().flatten(1).cpu().numpy(), axis=1)) for each in (first, second)
     )

@@ -205,12 +205,12 @@ def test_captum_agrees_on_real_photographs(
 ) -> None:
     # In float64: a last bit that differs in a sample can switch a ReLU, and with it a few pixels' gradients.
     network, targets = deepcopy(make_network()).double(), [967, 872]
-    images = torch.cat([pictures.photo(name, 128) for name in ("coffee", "camera")]).double()
+    images = torch.cat([pictures.photo(name, 64) for name in ("coffee", "camera")]).double()
 
     def score(images: Tensor) -> Tensor:  # samples come as (n · N, …)
         return network(images).gather(1, torch.tensor(targets).repeat(len(images) // 2).view(-1, 1)).squeeze(1)
 
-    baseline = pictures.photo("cat", 128).double().expand_as(images) if n_steps == 5 else torch.zeros_like(images)
+    baseline = pictures.photo("cat", 64).double().expand_as(images) if n_steps == 5 else torch.zeros_like(images)
     ours, gap = gradients.integrated_gradients(
         score, images, baseline=baseline, rule=rule, n_steps=n_steps, return_completeness_gap=True
     )

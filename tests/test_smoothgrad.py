@@ -109,7 +109,7 @@ def test_captum_agrees_on_the_same_noise(
 ) -> None:
     # In float64: a last bit that differs in a sample can switch a ReLU, and with it a few pixels' gradients.
     network, targets = deepcopy(make_network()).double(), [967, 872]
-    images = torch.cat([pictures.photo(name, 128) for name in ("coffee", "camera")]).double()
+    images = torch.cat([pictures.photo(name, 64) for name in ("coffee", "camera")]).double()
 
     def score(images: Tensor) -> Tensor:  # samples come as (n · N, …), image after image
         return network(images).gather(1, torch.tensor(targets).repeat(len(images) // 2).view(-1, 1)).squeeze(1)

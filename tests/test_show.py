@@ -116,7 +116,8 @@ def test_titles_and_pixels_of_images(drawn: list[Figure]) -> None:
     assert [ax.get_title() for ax in found] == list("abcde")
     assert drawn[0].get_suptitle() == "Five"
     assert found[0].get_gridspec().get_geometry() == (3, 2)
-    assert not any(ax.axison for ax in drawn[0].axes)
+    assert not any(len(ax.get_xticks()) + len(ax.get_yticks()) for ax in found)
+    assert [ax.axison for ax in drawn[0].axes] == 5 * [True] + [False]  # a frame around each image, nothing beside
     for ax, image in zip(found, images, strict=True):
         np.testing.assert_allclose(ax.get_images()[0].get_array(), image.permute(1, 2, 0), atol=1e-6)
 
@@ -266,3 +267,27 @@ def test_nothing_is_written_into_the_working_folder(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     show.images(RGB, ["one"], alt=ALT)
     assert not list(tmp_path.iterdir())
+
+
+def gradation() -> Image.Image:
+    """Two smooth areas, of 256 gray values and of 256 reds: more colours than a small file has."""
+    gray = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+    red = np.stack([gray, gray // 3, gray // 5], axis=2)
+    return Image.fromarray(np.concatenate([np.stack([gray] * 3, axis=2), red]))
+
+
+def test_a_small_picture_shows_no_bands() -> None:
+    with Image.open(BytesIO(show.small_png(gradation()))) as small:
+        assert len(small.getcolors()) <= 256
+        shown = np.asarray(small.convert("RGB"), dtype=float)
+    original = np.asarray(gradation(), dtype=float)
+    columns = np.abs(shown - original).reshape(2, 64, 256, 3).mean(axis=1)  # where each column has one colour
+    assert columns.max() < 12
+    means = np.abs((shown - original).reshape(2, 64, 32, 8, 3).mean(axis=(1, 3)))  # of areas of 64 × 8 pixels
+    assert means.max() < 2
+
+
+def test_a_small_picture_of_few_colours_is_the_picture() -> None:
+    few = gradation().quantize(100, dither=Image.Dither.NONE).convert("RGB")
+    with Image.open(BytesIO(show.small_png(few))) as small:
+        assert np.array_equal(np.asarray(small.convert("RGB")), np.asarray(few))

@@ -30,6 +30,7 @@ from nbformat import NotebookNode
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a script, it knows only its own folder
+from lecture_lib.show import small_png
 from tools import course_map
 
 # The same on every machine: no Python version, no name of somebody's environment.
@@ -119,15 +120,12 @@ def execute(notebook: NotebookNode, folder: Path) -> float:
 
 
 def shrink_pictures(notebook: NotebookNode) -> None:
-    """Store pictures with 256 colours: a third of the size, and the eye sees no difference."""
+    """Store pictures with 256 colours."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
-                picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
-                # Without the k-means step, colour bars would show bands.
-                few_colours = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-                few_colours.save(png := io.BytesIO(), format="png", optimize=True)
-                output.data["image/png"] = base64.b64encode(png.getvalue()).decode()
+                with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as picture:
+                    output.data["image/png"] = base64.b64encode(small_png(picture)).decode()
 
 
 def save_pictures(notebook: NotebookNode, tag: str, folder: Path) -> None:
@@ -148,11 +146,7 @@ def save_pictures(notebook: NotebookNode, tag: str, folder: Path) -> None:
 def thumbnail(picture: bytes) -> bytes:
     """Fit a PNG picture into the size of all thumbnails, on white."""
     with Image.open(io.BytesIO(picture)) as image:
-        small = ImageOps.pad(image.convert("RGB"), THUMBNAIL, Image.Resampling.LANCZOS, "white")
-    small.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE).save(
-        png := io.BytesIO(), format="png", optimize=True
-    )
-    return png.getvalue()
+        return small_png(ImageOps.pad(image.convert("RGB"), THUMBNAIL, Image.Resampling.LANCZOS, "white"))
 
 
 def write(notebook: NotebookNode, path: Path) -> None:

@@ -170,7 +170,7 @@ print(f"{sum(ok for ok, line in results)} of {len(results)} checks are OK")
 # A lecture follows Aasa Feragen's *Lecture notes on explainable AI: Saliency maps* (2023): same
 # symbols, same order. Each claim is followed by the cell that could have refuted it.
 #
-# **Go on with** [chapter 02, vanilla saliency](02_vanilla_saliency.ipynb).
+# **Go on with** [chapter 01, linear models](01_linear_models.ipynb).
 # %% [markdown] slideshow={"slide_type": "notes"}
 # **2 minutes.** Point at the two folders, and at the rule of the house: write the prediction down before you run the
 # cell.

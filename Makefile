@@ -49,7 +49,7 @@ test: $(DEV) ## format, lint, types, tests, every notebook (with 3 times 4 GB of
 	@$(IN_VENV) $(PYTEST) -m "not stage" --no-loadscope-reorder $(SLOWEST) notebooks solutions $(filter-out $(SLOWEST),$(wildcard tests/test_*.py)) $(NBVAL)
 
 test-browser: $(DEV) ## decks, widgets and the explorer in a real browser; with EVERY_NOTEBOOK=1 all notebooks, too
-	@$(IN_VENV) REQUIRE_BROWSER=1 $(PYTEST) -m stage tests
+	@$(IN_VENV) REQUIRE_BROWSER=1 $(subst loadscope,loadgroup,$(PYTEST)) -m stage tests
 
 notebooks: $(LECTURES) $(EXERCISES) ## build what is older than its text in course/ or than lecture_lib/
 

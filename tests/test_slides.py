@@ -23,6 +23,7 @@ MINUTES = (30, 60)
 in_browser = [
     pytest.mark.stage,
     pytest.mark.browser,
+    pytest.mark.xdist_group("decks"),  # all in one process, which writes the decks once
     pytest.mark.skipif(
         not (test_browser.BROWSER and shutil.which("npm")) and not test_browser.REQUIRED,
         reason="no Chromium or no npm found (REQUIRE_BROWSER=1 insists on both)",

@@ -16,7 +16,7 @@ from IPython.display import HTML, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from PIL import Image, ImageChops, ImageFilter, ImageStat
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -27,6 +27,7 @@ SIGNED_COLOURS = "RdBu_r"  # red raises the score, blue lowers it, white is 0; s
 UNSIGNED_COLOURS = "magma"
 PANEL = 2.5  # inches
 TITLE_WIDTH = 32  # characters that fit above a panel
+FEW_COLOURS = 4096  # diagrams have fewer, photographs and maps have more
 LEFT = "text-align: left"
 WARNING = "background: #fff3cd; color: #5c4400; border-left: 0.3em solid #b8860b; padding: 0.5em"
 
@@ -79,21 +80,15 @@ def small_png(picture: Image.Image) -> bytes:
     Returns
     -------
     bytes
-        Of a PNG file. Where smooth areas would show bands, colours are mixed of dots (Floyd and Steinberg 1976).
+        Of a PNG file. A diagram gets the nearest colours. In all else, colours are mixed of dots (Floyd and Steinberg
+        1976): smooth areas would show bands.
     """
     original = picture.convert("RGB")
-    # Without the k-means step, colour bars would show bands.
-    plain = original.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-    dotted = original.quantize(palette=plain, dither=Image.Dither.FLOYDSTEINBERG)
-
-    def seen_from_afar(few_colours: Image.Image) -> float:
-        """How far it differs from the original, for eyes that see no single dots."""
-        far = ImageFilter.BoxBlur(3)
-        difference = ImageChops.difference(few_colours.convert("RGB").filter(far), original.filter(far))
-        return sum(ImageStat.Stat(difference).rms)
-
-    file = BytesIO()
-    min(plain, dotted, key=seen_from_afar).save(file, format="png", optimize=True)
+    if original.getcolors(FEW_COLOURS):
+        small = original.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+    else:
+        small = original.quantize(palette=original.quantize(256, Image.Quantize.FASTOCTREE))
+    small.save(file := BytesIO(), format="png", optimize=True)
     return file.getvalue()
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbconvert.preprocessors import ClearOutputPreprocessor
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTER = "notebooks/02_vanilla_saliency.ipynb"
@@ -85,14 +84,13 @@ def wait_for(url: str, server: subprocess.Popen, seconds: float = 60) -> None:
 
 @pytest.mark.parametrize("name", [CHAPTER, *(pytest.param(name, marks=slow) for name in OTHERS)])
 def test_notebook_runs_in_a_browser(name, lab):
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     assert BROWSER, "no Chromium found"
     address, folder = lab
     path = folder / name
     stored = nbformat.read(path, as_version=4)
-    empty, _ = ClearOutputPreprocessor().preprocess(nbformat.from_dict(stored), {})
-    nbformat.write(empty, path)  # what the page shows, and what is in the file at the end, comes from this run
+    cells = sum(cell.cell_type == "code" for cell in stored.cells)
     errors: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS.split())
@@ -104,10 +102,13 @@ def test_notebook_runs_in_a_browser(name, lab):
         page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         page.get_by_text("(ipykernel) | Idle").wait_for()  # the kernel is connected
 
-        assert page.locator(".jp-OutputArea-output img").count() == 0  # texts may have pictures, too
+        page.get_by_role("menuitem", name="Edit", exact=True).click()
+        page.get_by_role("menuitem", name="Clear Outputs of All Cells").click()
+        expect(page.locator(".jp-OutputArea-output img")).to_have_count(0)  # texts may have pictures, too
+        wait_until_saved(page, path, [None] * cells)  # else the old file could be taken for the result
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()  # in the kernel that has just started
-        wait_until_run(page, path, sum(cell.cell_type == "code" for cell in stored.cells))
+        wait_until_saved(page, path, list(range(1, cells + 1)))
 
         pictures = page.locator(".jp-OutputArea-output img")
         pictures.first.scroll_into_view_if_needed()
@@ -120,8 +121,8 @@ def test_notebook_runs_in_a_browser(name, lab):
     assert not errors
 
 
-def wait_until_run(page, path: Path, cells: int, seconds: float = 400) -> None:
-    """Save until the file on disk says that the kernel has run every cell: the page draws only what is in view."""
+def wait_until_saved(page, path: Path, wanted: list[int | None], seconds: float = 400) -> None:
+    """Save until the file on disk has these execution counts: the page draws only the cells that are in view."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         page.wait_for_timeout(1000)
@@ -133,9 +134,9 @@ def wait_until_run(page, path: Path, cells: int, seconds: float = 400) -> None:
             continue
         counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
         stopped = any(output.output_type == "error" for output in all_outputs(notebook))
-        if counts == list(range(1, cells + 1)) or stopped:
+        if counts == wanted or stopped:
             return
-    raise AssertionError(f"after {seconds} s the cells have run so far: {counts}")
+    raise AssertionError(f"after {seconds} s the cells have the execution counts {counts}, not {wanted}")
 
 
 def all_outputs(notebook: nbformat.NotebookNode) -> list:

@@ -15,11 +15,9 @@ PINS    := pyproject.toml constraints.txt tools/setup_environment.py
 # On Linux, memory that a layer has freed stays for the next one: to fetch it from the system takes a quarter of the time.
 IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=536870912;
 
-LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/weights/*) tools/build.py
+LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/*/*/*.py lecture_lib/birds/weights/*) tools/build.py
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
-# First, so that no core waits at the end.
-SLOWEST := tests/test_grading.py tests/test_browser.py tests/test_grade_class.py tests/test_build.py tests/test_card.py
 # One thread a process: with more jobs than cores, waiting threads would take the time of others.
 JOBS  ?= 3
 PYTEST := OMP_NUM_THREADS=1 pytest -n $(JOBS) --dist loadscope
@@ -44,9 +42,9 @@ lab: $(CHECKED) ## open the course in JupyterLab
 
 test: $(DEV) ## format, lint, types, tests, every notebook (with 3 times 4 GB of memory; JOBS=2 for less)
 	@echo "== Format, lint, types"
-	@$(IN_VENV) ruff format --check && ruff check && mypy
+	@$(IN_VENV) ruff format --check && ruff check && mypy && lint-imports
 	@echo "== Tests, and every notebook run and compared with its stored output"
-	@$(IN_VENV) $(PYTEST) -m "not stage" --no-loadscope-reorder $(SLOWEST) notebooks solutions $(filter-out $(SLOWEST),$(wildcard tests/test_*.py)) $(NBVAL)
+	@$(IN_VENV) $(PYTEST) -m "not stage" --no-loadscope-reorder tests notebooks solutions $(NBVAL)
 
 test-browser: $(DEV) ## decks, widgets and the explorer in a real browser; with EVERY_NOTEBOOK=1 all notebooks, too
 	@$(IN_VENV) REQUIRE_BROWSER=1 $(subst loadscope,loadgroup,$(PYTEST)) -m stage tests
@@ -65,7 +63,7 @@ explorer: $(CHECKED) ## explain a picture of your own, on a page without code
 	 exec voila notebooks/explorer.ipynb --port=$(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
 
 weights: $(RUNTIME) ## train the bird networks again, from nothing (about 20 minutes on 2 cores; goes on where it was broken off)
-	@$(IN_VENV) python -m lecture_lib.train
+	@$(IN_VENV) python -m lecture_lib.birds.train
 
 check: $(RUNTIME) ## the points of all your exercises so far, without hidden tests [EXERCISE=02]
 	@$(IN_VENV) python -m grader.points $(EXERCISE)
@@ -77,13 +75,13 @@ bench: $(DEV) ## our methods beside the libraries that people use instead: times
 	@$(IN_VENV) python -m benchmarks
 
 test-grading: $(DEV) ## grade a class of forty, attackers included (many minutes)
-	@$(IN_VENV) GRADE_A_CLASS=1 pytest -s tests/test_grade_forty.py
+	@$(IN_VENV) GRADE_A_CLASS=1 pytest -s tests/grader/test_grade_forty.py
 
 format: $(DEV) ## lay out and sort the code as `make test` wants it
 	@$(IN_VENV) ruff format && ruff check --fix
 
 lint: $(DEV) ## format, lint and types, without the tests
-	@$(IN_VENV) ruff format --check && ruff check && mypy
+	@$(IN_VENV) ruff format --check && ruff check && mypy && lint-imports
 
 constraints: ## pin the newest versions that pyproject.toml allows (then run make test)
 	@$(PYTHON) tools/setup_environment.py --dev --newest --venv build/newest

@@ -25,7 +25,8 @@ from playwright.sync_api import expect, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests import test_browser, test_explore_browser  # noqa: E402 — the same widgets as in the tests
+from tests.browser import test_widgets  # noqa: E402 — the same widgets as in the tests
+from tests.shared import browser as shared  # noqa: E402
 
 LIMITS = {"remembered": 100, "new": 500}  # ms
 PORT = 18_988
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        test_explore_browser.write_notebook(Path(folder) / "widgets.ipynb")
+        test_widgets.write_notebook(Path(folder) / "widgets.ipynb")
         server = start_lab(Path(folder))
         try:
             rows = measure(f"http://127.0.0.1:{PORT}", chosen.repeats)
@@ -91,7 +92,7 @@ def start_lab(folder: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "jupyterlab", *options, "--IdentityProvider.token=t", "--log-level=ERROR"]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment | private, stdout=log, stderr=log)
-    test_browser.wait_for(f"http://127.0.0.1:{PORT}/api", server, seconds=300)
+    shared.wait_for(f"http://127.0.0.1:{PORT}/api", server, seconds=300)
     return server
 
 
@@ -100,11 +101,11 @@ def measure(address: str, repeats: int) -> list[dict[str, Any]]:
     rows = []
     with sync_playwright() as playwright:
         expect.set_options(timeout=120_000)
-        browser = playwright.chromium.launch(executable_path=test_browser.BROWSER, args=test_browser.FLAGS.split())
-        page = test_explore_browser.open_widgets(browser, address, "widgets.ipynb", patience=600)
+        browser = playwright.chromium.launch(executable_path=shared.BROWSER, args=shared.FLAGS.split())
+        page = test_widgets.open_widgets(browser, address, "widgets.ipynb", patience=600)
         page.wait_for_timeout(2000)
         for name, (by_mouse, by_key) in CONTROLS.items():
-            shown = test_explore_browser.Shown(page, name)
+            shown = test_widgets.Shown(page, name)
             for hand, control, move in (("mouse", by_mouse, click), ("keyboard", by_key, press)):
                 if control:
                     times = there_and_back(shown, move, control, repeats)

@@ -69,7 +69,7 @@ def _description(name: str) -> tuple[str, Any]:
 
 def _called(name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bytes:
     """Call a function; complain, as the check in the notebook does, when it changes what it was given."""
-    checks = sys.modules.get("lecture_lib.check")
+    checks = sys.modules.get("lecture_lib.checks.judge")
     before = checks.snapshot(arguments) if checks else None
     value = lookup(name)(*arguments, **keywords)
     complaint = checks.changed(before, arguments) if checks else None

@@ -49,7 +49,7 @@ class Remote:
                 raise NotImplementedError(reply.get("message"))
             raise type(str(reply["error"])[:100], (Exception,), {})(reply.get("message"))
         if "complaint" in reply:
-            from lecture_lib.check import NotYet
+            from lecture_lib.checks.judge import NotYet
 
             raise NotYet(f"{self._name} {str(reply['complaint'])[:500]}")
         return reply.get("value")

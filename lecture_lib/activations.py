@@ -13,7 +13,7 @@ import torch
 from timm.models.vision_transformer import Attention  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
-from lecture_lib.gradients import _check_scores
+from lecture_lib.gradients import check_scores
 from lecture_lib.networks import Network, Score
 from lecture_lib.pictures import check_images
 
@@ -204,7 +204,7 @@ def _pooled_activations(network: Network, images: Tensor) -> tuple[Tensor, nn.Li
 def _activations_and_gradients(score: Score, images: Tensor, layer: nn.Module) -> tuple[Tensor, Tensor]:
     """What the layer returns, and the gradient of the score with respect to it: both (N, K, h, w)."""
     with record(layer, start_graph=True) as recording:
-        scores = _check_scores(score(images.detach().clone()), images)
+        scores = check_scores(score(images.detach().clone()), images)
     outputs = _activations(recording)
     differentiable = scores.requires_grad and all(output.requires_grad for output in outputs)
     found = torch.autograd.grad(scores.sum(), outputs, allow_unused=True) if differentiable else ()

@@ -12,8 +12,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lecture_lib._minimal_norm import ahead, nearest_in_class
-from lecture_lib.gradients import _gradient, evaluate
+from lecture_lib.gradients import evaluate, input_gradient
+from lecture_lib.minimal_norm import ahead, nearest_in_class
 from lecture_lib.networks import Network, Score
 from lecture_lib.pictures import check_images
 from lecture_lib.progress import track
@@ -196,7 +196,7 @@ def _walk(
         stopped = torch.zeros(len(images), dtype=torch.bool) if until is None else _check(until, images)
         if stopped.all():
             return
-        uphill = _gradient(score, images).sign_()
+        uphill = input_gradient(score, images).sign_()
         stepped = images.add(uphill, alpha=step_size).clamp_(low, high)
         images = (
             torch.where(stopped.view(-1, 1, 1, 1).to(images.device), images, stepped) if stopped.any() else stepped

@@ -48,7 +48,7 @@ def gradient(score: Score, images: Tensor) -> Tensor:
     ----------
     Simonyan et al. 2013, arXiv:1312.6034, section 3; lecture notes, section 2.1.
     """
-    return _gradient(score, check_images(images))
+    return input_gradient(score, check_images(images))
 
 
 def mean_gradient(
@@ -138,7 +138,7 @@ def sample_gradients(
             raise ValueError(f"Expected samples of one shape, {tuple(shape)}, received one of another shape.")
         images = torch.cat(chunk)  # (k·N, C, H, W)
         del first, chunk  # frees these samples before the next ones are drawn
-        yield from _gradient(score, images).view(-1, *shape)  # k times (N, C, H, W)
+        yield from input_gradient(score, images).view(-1, *shape)  # k times (N, C, H, W)
         del images
     if shape is None:
         raise ValueError("Expected at least one sample, received none.")
@@ -371,7 +371,7 @@ def class_model(
     image = check_images(torch.full(shape, 0.5))
     for _ in track(range(n_steps), progress, "steps"):
         shift = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
-        uphill = _gradient(score, image.roll(shift, dims=(2, 3))).roll([-s for s in shift], dims=(2, 3))
+        uphill = input_gradient(score, image.roll(shift, dims=(2, 3))).roll([-s for s in shift], dims=(2, 3))
         uphill -= 2 * l2 * (image - 0.5)
         image = image + step_size * uphill / uphill.square().mean().sqrt().clamp_min(1e-12)
         if blur:
@@ -401,18 +401,34 @@ def evaluate(score: Score, images: Tensor) -> Tensor:
         If the score does not return ``(N,)``.
     """
     with torch.no_grad():
-        return _check_scores(score(images), images)
+        return check_scores(score(images), images)
 
 
-def _gradient(score: Score, images: Tensor) -> Tensor:
-    """Gradient at images that are checked already, or may leave [0, 1]."""
+def input_gradient(score: Score, images: Tensor) -> Tensor:
+    """Gradient of the score at images that may leave [0, 1], as noisy copies do: `gradient` without its checks.
+
+    Parameters
+    ----------
+    score, images
+        As in `gradient`.
+
+    Returns
+    -------
+    Tensor, shape (N, C, H, W)
+        Signed; score units per unit of pixel intensity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the score does not return ``(N,)``, or does not depend on the images.
+    """
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
     ):  # right even where the caller switched gradients off
         # What was made in inference mode can have no gradient, but a copy can.
         images = (images.clone() if images.is_inference() else images.detach()).requires_grad_()
-        scores = _check_scores(score(images), images)
+        scores = check_scores(score(images), images)
         # The sum of the scores has every image's own gradient, for no score depends on another image.
         found = torch.autograd.grad(scores.sum(), images, allow_unused=True)[0] if scores.requires_grad else None
     if found is None:
@@ -420,7 +436,25 @@ def _gradient(score: Score, images: Tensor) -> Tensor:
     return found
 
 
-def _check_scores(scores: Tensor, images: Tensor) -> Tensor:
+def check_scores(scores: Tensor, images: Tensor) -> Tensor:
+    """Make sure that a score returned one number per image.
+
+    Parameters
+    ----------
+    scores : Tensor
+        What the score returned for the images.
+    images : Tensor, shape (N, C, H, W)
+
+    Returns
+    -------
+    Tensor, shape (N,)
+        The scores, unchanged.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no tensor, or have another shape.
+    """
     if not isinstance(scores, Tensor):
         raise TypeError(f"Expected a score that returns a torch tensor, received {type(scores).__name__}.")
     if scores.shape != images.shape[:1]:

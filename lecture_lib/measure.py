@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lecture_lib.gradients import _gradient, evaluate, gradient, sample_gradients
 from lecture_lib.gradients import completeness_gap as completeness_gap  # a measurement, made where it is needed first
+from lecture_lib.gradients import evaluate, gradient, input_gradient, sample_gradients
 from lecture_lib.networks import Score
 from lecture_lib.pictures import check_images
 
@@ -104,7 +104,7 @@ def curvature(score: Score, images: Tensor, direction: Tensor, lengths: Sequence
     if not lengths or min(lengths) <= 0:
         raise ValueError(f"Expected lengths above 0, received {list(lengths)}.")
     step, start = _unit_length(direction, check_images(images)), gradient(score, images).flatten(1)
-    ends = torch.stack([_gradient(score, images + length * step).flatten(1) for length in lengths])
+    ends = torch.stack([input_gradient(score, images + length * step).flatten(1) for length in lengths])
     change = (ends - start).norm(dim=2) / start.norm(dim=1)
     t = torch.tensor(lengths).to(change).view(-1, 1)
     return Curvature(change, t / t.min() * change[t.argmin()], torch.cosine_similarity(ends, start[None], dim=2))

@@ -324,7 +324,7 @@ def load(name: str, *, fold: bool = True) -> Network:
     Parameters
     ----------
     name : str
-        "efficientnet_lite0", a name from `lecture_lib.bird_networks`, such as "birds_cnn", or a name of
+        "efficientnet_lite0", a name from `lecture_lib.birds.classifiers`, such as "birds_cnn", or a name of
         ``torchvision.models.list_models()`` or ``timm.list_pretrained()``; torchvision is asked first.
     fold : bool
         Whether to make networks for ImageNet faster by `fold_batch_norm`, where that leaves their logits as they are
@@ -348,10 +348,10 @@ def load(name: str, *, fold: bool = True) -> Network:
         return efficientnet_lite0(fold=fold)
     if not isinstance(name, str):
         raise TypeError(f"Expected the name of a network as a string, received {type(name).__name__}.")
-    from lecture_lib import bird_networks  # only here: whoever draws no birds need not wait for matplotlib
+    from lecture_lib.birds import classifiers  # only here: whoever draws no birds need not wait for matplotlib
 
-    if name in bird_networks.ARCHITECTURES:
-        return _bird_network(bird_networks.load(name))
+    if name in classifiers.ARCHITECTURES:
+        return _bird_network(classifiers.load(name))
     trained = timm.list_pretrained()  # "architecture.weights"
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         try:
@@ -367,7 +367,7 @@ def load(name: str, *, fold: bool = True) -> Network:
     known = [
         *torchvision.models.list_models(module=torchvision.models),
         *timm.list_models(pretrained=True),
-        *bird_networks.ARCHITECTURES,
+        *classifiers.ARCHITECTURES,
         "efficientnet_lite0",
     ]
     raise ValueError(f"Unknown network {name!r}. Near names: {', '.join(nearest(name, known)) or 'none'}.")

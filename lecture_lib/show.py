@@ -2,34 +2,26 @@
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from html import escape
 from io import BytesIO
-from math import inf
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.core.getipython import get_ipython
-from IPython.display import HTML, display
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import interpolate
-
-if TYPE_CHECKING:  # that module imports this one
-    from lecture_lib.card import Card
 
 SIGNED_COLOURS = "RdBu_r"  # red raises the score, blue lowers it, white is 0; safe for colour-blind readers
 UNSIGNED_COLOURS = "magma"
 PANEL = 2.5  # inches
 TITLE_WIDTH = 32  # characters that fit above a panel
 FEW_COLOURS = 4096  # diagrams have fewer, photographs and maps have more
-LEFT = "text-align: left"
-WARNING = "background: #fff3cd; color: #5c4400; border-left: 0.3em solid #b8860b; padding: 0.5em"
 
 
 def figure(figure: Figure, *, alt: str) -> None:
@@ -176,7 +168,7 @@ def maps(
             torch.from_numpy(array),
             name,
             label=None if same_scale else label,
-            limit=_limit(scale, percentile),
+            limit=colour_limit(scale, percentile),
             signed=bool(scale.min() < 0),
         )
     if same_scale:
@@ -200,54 +192,11 @@ def overlay(image: Tensor, map: Tensor, map_title: str, *, alt: str, label: str,
     """
     grid, axes = _panels(2, 2, None)
     draw_image(axes[0], image, "image")
-    axes[1].imshow(_array(image.mean(dim=-3, keepdim=True)), cmap="gray", vmin=0, vmax=1)
-    draw_map(axes[1], map, map_title, label=label, limit=_limit(_two_dimensional(map), percentile), see_through=True)
-    figure(grid, alt=alt)
-
-
-def cards(*cards: "Card") -> None:
-    """Show explanation cards side by side, with their numbers folded away.
-
-    Parameters
-    ----------
-    *cards : Card
-        From `lecture_lib.card.explanation_card`.
-    """
-    row = "".join(card_html(card, numbers=False) for card in cards)
-    display(HTML(f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{row}</div>'))
-
-
-def card_html(card: "Card", *, numbers: bool = True) -> str:
-    """An explanation card as a piece of a web page.
-
-    Parameters
-    ----------
-    card : Card
-        From `lecture_lib.card.explanation_card`.
-    numbers : bool
-        Whether the table of numbers is open; otherwise a click opens it.
-
-    Returns
-    -------
-    str
-        HTML with the image and the map inside; it loads nothing from elsewhere.
-    """
-    warnings = "".join(f'<p style="{WARNING}">⚠ <b>Warning.</b> {escape(text)}</p>' for text in card.warnings)
-    wanted = {name: f"≥ {low:g}" if low > -inf else f"≤ {high:g}" for name, (low, high) in card.limits.items()}
-    rows = "".join(
-        f'<tr><td style="{LEFT}">{escape(name)}</td><td>{value:.2g}</td><td>{wanted.get(name, "")}</td></tr>'
-        for name, value in card.numbers.items()
+    draw_image(axes[1], image.mean(dim=-3, keepdim=True), "")
+    draw_map(
+        axes[1], map, map_title, label=label, limit=colour_limit(_two_dimensional(map), percentile), see_through=True
     )
-    return f"""<figure style="width: 25em; margin: 0 0.6em 1em 0; line-height: 1.4">
-        <img src="data:image/png;base64,{b64encode(_card_png(card)).decode()}" style="width: 100%"
-             alt="An image and its map, {escape(card.title)}. It answers: {escape(card.question)}">
-        <figcaption>{warnings or "<p>No check failed. (That is no proof that the map is right.)</p>"}
-        <p><b>It answers:</b> {escape(card.question)}</p>
-        <p><b>It does not say:</b> {escape(card.not_said)}</p>
-        <p><b>Predicted and measured:</b> {escape(card.test)}</p>
-        <details {"open" if numbers else ""}><summary>Numbers</summary><table style="line-height: 1.2">
-        <tr><th style="{LEFT}">measured here</th><th>value</th><th>wanted</th></tr>{rows}</table></details>
-        </figcaption></figure>"""
+    figure(grid, alt=alt)
 
 
 def draw_image(ax: Axes, image: Tensor, title: str) -> None:
@@ -301,7 +250,7 @@ def draw_map(
         If the map has another shape.
     """
     values = _two_dimensional(map)
-    limit = limit or _limit(values, 100)
+    limit = limit or colour_limit(values, 100)
     signed = bool(values.min() < 0) if signed is None else signed
     alpha = np.clip(np.abs(values) / limit, 0, 1) if see_through else None
     colours = SIGNED_COLOURS if signed else UNSIGNED_COLOURS
@@ -311,20 +260,22 @@ def draw_map(
         _colour_bar(picture, [ax], label)
 
 
-def _card_png(card: "Card") -> bytes:
-    """The image, and its map in colour; a coarse map lies over the image in gray, so that its cells can be placed."""
-    grid = Figure(figsize=(2.9 * PANEL, 1.2 * PANEL))  # no pyplot: widgets draw in a thread
-    left, right = grid.subplots(1, 2, width_ratios=(1, 1.25), gridspec_kw={"wspace": 0.03})
-    draw_image(left, card.image, "image")
-    size = card.image.shape[2:]
-    coarse = card.map.shape[1:] != size
-    if coarse:
-        right.imshow(_array(card.image.mean(dim=1, keepdim=True)), cmap="gray", vmin=0, vmax=1)
-    cells = interpolate(card.map[:, None], size=size, mode="nearest-exact")[0]  # each cell in one colour
-    limit = _limit(cells.numpy(), 99.5)
-    draw_map(right, cells, card.title, label=card.unit, limit=limit, signed=card.signed, see_through=coarse)
-    with Image.open(BytesIO(png(grid))) as picture:
-        return small_png(picture)
+def colour_limit(values: np.ndarray[Any, Any], percentile: float) -> float:
+    """The absolute value that gets the last colour: a percentile of all absolute values, 1 if it is 0.
+
+    Parameters
+    ----------
+    values : array
+        Of one map, or of several that share a scale.
+    percentile : float
+        From 0 to 100.
+
+    Returns
+    -------
+    float
+        Above 0.
+    """
+    return float(np.percentile(np.abs(values), percentile)) or 1.0
 
 
 def _frame(ax: Axes, title: str) -> None:
@@ -362,10 +313,6 @@ def _two_dimensional(map: Tensor) -> np.ndarray[Any, Any]:
     if values.ndim != 2:
         raise ValueError(f"Expected a map of shape (H, W) or (1, H, W), received {tuple(map.shape)}.")
     return values.numpy()
-
-
-def _limit(values: np.ndarray[Any, Any], percentile: float) -> float:
-    return float(np.percentile(np.abs(values), percentile)) or 1.0
 
 
 def _colour_bar(picture: AxesImage, axes: Sequence[Axes], label: str) -> None:

@@ -14,8 +14,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from lecture_lib import gradients, pictures, show
-from lecture_lib.check import check
-from lecture_lib.tasks import linear_models as tasks
+from lecture_lib.checks import check
+from lecture_lib.checks.tasks import linear_models as tasks
 
 plt.style.use("lecture_lib.lecture")
 

@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import networks, pictures, show
-from lecture_lib.check import check
-from lecture_lib.tasks import vanilla_saliency as tasks
+from lecture_lib.checks import check
+from lecture_lib.checks.tasks import vanilla_saliency as tasks
 
 plt.style.use("lecture_lib.lecture")
 

@@ -17,10 +17,10 @@ import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import gradients, maps, networks, pictures, show
-from lecture_lib.check import check
+from lecture_lib.checks import check
 from lecture_lib.progress import track
-from lecture_lib.tasks import smoothgrad as tasks
-from lecture_lib.tasks.vanilla_saliency import small_network
+from lecture_lib.checks.tasks import smoothgrad as tasks
+from lecture_lib.checks.inputs import small_network
 
 plt.style.use("lecture_lib.lecture")
 

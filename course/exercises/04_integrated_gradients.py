@@ -14,9 +14,9 @@ import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import maps, networks, pictures, show
-from lecture_lib.check import check
+from lecture_lib.checks import check
 from lecture_lib.gradients import gradient
-from lecture_lib.tasks import integrated_gradients as tasks
+from lecture_lib.checks.tasks import integrated_gradients as tasks
 
 plt.style.use("lecture_lib.lecture")
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from lecture_lib import networks, pictures, show
-from lecture_lib.check import check
-from lecture_lib.tasks import cam_and_gradcam as tasks
+from lecture_lib.checks import check
+from lecture_lib.checks.tasks import cam_and_gradcam as tasks
 
 plt.style.use("lecture_lib.lecture")
 

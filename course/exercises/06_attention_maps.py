@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import activations, birds, maps, networks, show
-from lecture_lib.check import check
-from lecture_lib.tasks import attention_maps as tasks
+from lecture_lib.checks import check
+from lecture_lib.checks.tasks import attention_maps as tasks
 
 plt.style.use("lecture_lib.lecture")
 

@@ -15,8 +15,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import activations, attacks, birds, gradients, maps, networks, show
-from lecture_lib.check import check
-from lecture_lib.tasks import failures_debate as tasks
+from lecture_lib.checks import check
+from lecture_lib.checks.tasks import failures_debate as tasks
 
 plt.style.use("lecture_lib.lecture")
 

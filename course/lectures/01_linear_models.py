@@ -795,9 +795,9 @@ print(f"never meets the boundary (up to length 1): {detours.isinf().float().mean
 # *probability*.)
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-from lecture_lib import explore
+from lecture_lib import widgets
 
-explore.plane(lambda images: torch.sigmoid(curved(images)), points, crescents)
+widgets.plane(lambda images: torch.sigmoid(curved(images)), points, crescents)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the map does not say

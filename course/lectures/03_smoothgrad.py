@@ -729,9 +729,9 @@ show.maps(
 # Noise level and number of samples, for every photograph and class. Find a level at which the map names another region.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-from lecture_lib import explore
+from lecture_lib import widgets
 
-explore.smoothgrad(network)
+widgets.smoothgrad(network)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

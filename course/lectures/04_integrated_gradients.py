@@ -851,9 +851,9 @@ for gray in (0.0, 0.25, 0.5, 0.75, 1.0):
 # **1 minute.** Watch the gap beside the map while you turn the steps up.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-from lecture_lib import explore
+from lecture_lib import widgets
 
-explore.integrated_gradients(network)
+widgets.integrated_gradients(network)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

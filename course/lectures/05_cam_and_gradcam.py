@@ -859,9 +859,9 @@ show.figure(
 # room find the evidence against.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-from lecture_lib import explore
+from lecture_lib import widgets
 
-explore.grad_cam(network)
+widgets.grad_cam(network)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

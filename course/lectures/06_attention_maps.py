@@ -128,7 +128,7 @@ print(f"largest difference to the network's own logits: {difference.item():.4f}"
 # %% slideshow={"slide_type": "fragment"}
 import matplotlib.pyplot as plt
 
-from lecture_lib.bird_networks import BirdAttention
+from lecture_lib.birds.classifiers import BirdAttention
 
 plt.style.use("lecture_lib.lecture")
 
@@ -889,9 +889,9 @@ print(
 # **2 minutes.** One bird, one head: read the shares below the picture aloud, and compare them with what the eye says.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-from lecture_lib import explore
+from lecture_lib import widgets
 
-explore.attention(vit)
+widgets.attention(vit)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

@@ -204,7 +204,7 @@ cosine = torch.cosine_similarity(smallest.perturbation.flatten(), slope, dim=0).
 print(f"angle between the shortest way and the gradient: {torch.rad2deg(torch.tensor(cosine).acos()).item():.0f}°")
 
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
-from lecture_lib.widget_parts import draw_plane
+from lecture_lib.widgets import draw_plane
 
 figure, ax = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
 figure.colorbar(draw_plane(ax, valley.probability("above")), ax=ax, label="probability of “above”")
@@ -415,7 +415,7 @@ print(f"largest difference to lecture_lib: {255 * (ours - library.images).abs().
 # The two attacks in the valley. The ε-ball of the L∞ norm is a square, and signs only know diagonals.
 
 # %% slideshow={"slide_type": "fragment"}
-from lecture_lib.explore_attacks import draw_attacks
+from lecture_lib.widgets import draw_attacks
 
 above = valley.probability("above")
 
@@ -703,15 +703,15 @@ show.maps(
 # **3 minutes.** Set one step and look for an ε that works; then a larger one that does not.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-from lecture_lib import explore
+from lecture_lib import widgets
 
-explore.attack(network)
+widgets.attack(network)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The path of BIM in the valley. Add one step after the other.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-explore.bim_path(valley.probability("above"), start=(0.45, 0.1))
+widgets.bim_path(valley.probability("above"), start=(0.45, 0.1))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary

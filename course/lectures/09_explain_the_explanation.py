@@ -139,12 +139,12 @@ for part, slope in slopes.items():
 # tell.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-from lecture_lib.card import explanation_card
+from lecture_lib.cards import explanation_card, show_cards
 
 network = networks.efficientnet_lite0()
 cards = {method: explanation_card(network, coffee, "espresso", method) for method in ("gradient", "grad_cam")}
 
-show.cards(*cards.values())
+show_cards(*cards.values())
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Open “Numbers” to see what was measured. Compare the two tests. The gradient predicts too much, even for a step of a tenth
@@ -156,7 +156,7 @@ cards["integrated_gradients"] = explanation_card(
     network, coffee, "espresso", "integrated_gradients", baseline="uniform", n_steps=40
 )
 
-show.cards(cards["smoothgrad"], cards["integrated_gradients"])
+show_cards(cards["smoothgrad"], cards["integrated_gradients"])
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # “agreement of two halves of the copies” is low: at the level of single pixels, most of a SmoothGrad map with 20 copies of
@@ -180,7 +180,7 @@ bird_cards = [
     explanation_card(bird_network, bird, int(label), "integrated_gradients", n_steps=50),
 ]
 
-show.cards(*bird_cards)
+show_cards(*bird_cards)
 
 # %% slideshow={"slide_type": "subslide"}
 print(f"halves agree by {bird_cards[0].numbers['agreement of two halves of the copies']:.1f}")
@@ -200,7 +200,7 @@ print(f"completeness gap {bird_cards[1].numbers['completeness gap, share of the 
 # better-known test, and why it sees nothing wrong here.
 
 # %% slideshow={"slide_type": "subslide"}
-from lecture_lib.card import CHECKS, moved_by_shuffling
+from lecture_lib.cards import CHECKS, moved_by_shuffling
 
 limit = next(check.low for check in CHECKS if check.number.startswith("logits moved"))
 photos = [pictures.photo(photo) for photo in pictures.photos()]
@@ -304,7 +304,7 @@ print(f"warnings: {', '.join(f'{name} {len(card.warnings)}' for name, card in wr
 # Two of them side by side, as a reader would get them:
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output", "hide-input"]
-show.cards(wrong["shuffled weights"], wrong["three steps"])
+show_cards(wrong["shuffled weights"], wrong["three steps"])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## No warning is no proof
@@ -324,7 +324,7 @@ own, labels, _ = birds.scenes(6, seed=8, shortcut=1.0)
 species = shortcut.classes[labels[4]]
 at_home = [explanation_card(shortcut, own[4:5], species, method) for method in ("gradient", "grad_cam")]
 
-show.cards(*at_home)
+show_cards(*at_home)
 
 # %% slideshow={"slide_type": "subslide"}
 print(f"{species}: {sum(len(card.warnings) for card in at_home)} warnings")
@@ -374,7 +374,7 @@ for photo, target in targets.items():
 # is not there, and read the warning together.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output", "hide-input"]
-from lecture_lib.explorer import CardExplorer
+from lecture_lib.widgets import CardExplorer
 
 CardExplorer(("gradient", "grad_cam"))
 

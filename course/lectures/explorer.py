@@ -8,6 +8,6 @@
 # A picture of your own (a file of at most 20 MB) stays in the memory of this computer. Nothing is written to disk.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
-from lecture_lib.explorer import CardExplorer
+from lecture_lib.widgets import CardExplorer
 
 CardExplorer()

@@ -1,0 +1,244 @@
+"""The unit square: a classifier of its points, coloured by probability, with a point to drag and its gradient."""
+
+import anywidget
+import ipywidgets as widgets
+import torch
+import traitlets
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lecture_lib import gradients, show
+from lecture_lib.networks import Score
+from lecture_lib.widgets.panels import data_url
+from lecture_lib.widgets.stage import Screen, Stage
+
+SIDE, MARGIN = 360, 50  # pixels: of the unit square in its picture, and around it
+PLANE_ALT = (
+    "Probability of a class over the unit square, with the boundary at 0.5 and an arrow field of its gradient."
+)
+LONGEST = 0.35  # length of the arrow at the point where the gradient is as large as the largest in the field
+
+
+def plane(score: Score, points: Tensor | None = None, labels: Tensor | None = None) -> widgets.VBox:
+    r"""A classifier of the points of the unit square, with a point to drag: its probability and its gradient.
+
+    Parameters
+    ----------
+    score : function
+        The probability of class 1: from "images" ``(N, 1, 1, 2)``, which hold :math:`x_1, x_2`, to numbers in [0, 1],
+        shape ``(N,)``; for example `lecture_lib.networks.Network.probability`.
+    points : Tensor or None, shape (M, 1, 1, 2)
+        Examples to draw, in [0, 1].
+    labels : Tensor of int or None, shape (M,)
+        Their classes, 0 or 1.
+
+    Returns
+    -------
+    ipywidgets VBox
+        Shows itself at the end of a cell. The point follows the mouse, a finger, and the arrow keys.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `plane_picture`.
+    """
+    png, largest = plane_picture(score, points, labels), float(_field(score)[1].norm(dim=1).max())
+    point = DraggedPoint(picture=data_url(png), alt=PLANE_ALT)
+    caption = Screen()
+
+    def follow(_: object = None) -> None:
+        """Set the arrow and the numbers to those of the point's place."""
+        x, y = point.value
+        value, (dx, dy) = at_point(score, x, y)
+        point.arrow = [dx * LONGEST / (largest or 1), dy * LONGEST / (largest or 1)]
+        caption.value = (
+            f"x₁ = {x:.2f}, x₂ = {y:.2f}: probability {value:.2f}; "
+            f"gradient ({dx:.2f}, {dy:.2f}), length {(dx**2 + dy**2) ** 0.5:.2f}"
+        )
+
+    follow()
+    return Stage({"point": point}, [point], [caption], follow)
+
+
+def at_point(score: Score, x: float, y: float) -> tuple[float, tuple[float, float]]:
+    """The score and its gradient at one point of the unit square.
+
+    Parameters
+    ----------
+    score : function
+        From ``(N, 1, 1, 2)`` to ``(N,)``.
+    x, y : float
+        In [0, 1].
+
+    Returns
+    -------
+    (float, (float, float))
+        The score; its derivatives with respect to x and y.
+    """
+    image = torch.tensor([x, y]).view(1, 1, 1, 2)
+    dx, dy = gradients.gradient(score, image).flatten().tolist()
+    return float(gradients.evaluate(score, image)), (dx, dy)
+
+
+def plane_picture(score: Score, points: Tensor | None = None, labels: Tensor | None = None) -> bytes:
+    """The unit square, coloured by probability, with the boundary at 0.5, the gradient field, and given points.
+
+    Parameters
+    ----------
+    score, points, labels
+        As in `plane`.
+
+    Returns
+    -------
+    bytes
+        Of a PNG file. The unit square lies MARGIN pixels from the left and from the top, and its sides have SIDE
+        pixels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the score is no probability or does not depend on the point, or points and labels don't fit together.
+    """
+    figure, ax = plane_figure(score)
+    ax.quiver(*torch.cat(_field(score), dim=1).T.numpy(), color="dimgray", angles="xy")
+    if points is not None:
+        _draw_points(ax, points.flatten(1), labels)
+    ax.set_title("probability and gradient field", fontsize=15)
+    return show.png(figure, tight=False)
+
+
+def _field(score: Score) -> tuple[Tensor, Tensor]:
+    """Points on a grid, and the gradients there: each of shape (N, 2)."""
+    axis = torch.linspace(0.05, 0.95, 13)
+    points = torch.cartesian_prod(axis, axis)
+    return points, gradients.gradient(score, points.view(-1, 1, 1, 2)).flatten(1)
+
+
+def _draw_points(ax: Axes, points: Tensor, labels: Tensor | None) -> None:
+    labels = torch.zeros(len(points)) if labels is None else labels
+    for label, marker, colour in [(0, "o", "navy"), (1, "^", "darkred")]:
+        x, y = points[labels == label].T.numpy()
+        ax.scatter(x, y, marker=marker, c=colour, s=18, edgecolors="white", linewidths=0.5)
+
+
+# ---- A point that is dragged ------------------------------------------------------------------------------------
+
+
+class DraggedPoint(anywidget.AnyWidget):
+    """A picture of the unit square with a point on it: the browser moves the point, Python sets the arrow."""
+
+    picture, alt = traitlets.Unicode().tag(sync=True), traitlets.Unicode().tag(sync=True)
+    place = traitlets.List([MARGIN, SIDE]).tag(sync=True)
+    value = traitlets.List([0.5, 0.5]).tag(sync=True)
+    arrow = traitlets.List([0.0, 0.0]).tag(sync=True)
+    _esm = """
+    function render({ model, el }) {
+      const [margin, side] = model.get("place");
+      el.innerHTML = `<div style="position: relative; display: inline-block">
+        <img src="${model.get("picture")}" alt="${model.get("alt")}" draggable="false" style="max-width: none">
+        <svg style="position: absolute; left: ${margin}px; top: ${margin}px; overflow: visible"
+             width="${side}" height="${side}">
+          <line stroke="black" stroke-width="4"></line>
+          <path d="M -12 -6 L 0 0 L -12 6 Z"></path>
+          <circle r="9" fill="gold" stroke="black" stroke-width="2" tabindex="0" role="slider"
+                  aria-label="point" style="cursor: grab; touch-action: none"></circle>
+        </svg></div>`;
+      const [svg, line, head, circle] = ["svg", "line", "path", "circle"].map((name) => el.querySelector(name));
+      const draw = () => {
+        const [x, y] = [model.get("value")[0] * side, (1 - model.get("value")[1]) * side];  // SVG counts from the top
+        const [dx, dy] = [model.get("arrow")[0] * side, -model.get("arrow")[1] * side];
+        circle.setAttribute("cx", x), circle.setAttribute("cy", y);
+        circle.setAttribute("aria-valuetext", model.get("value").map((each) => each.toFixed(2)).join(", "));
+        line.setAttribute("x1", x), line.setAttribute("y1", y);
+        line.setAttribute("x2", x + dx), line.setAttribute("y2", y + dy);
+        const angle = Math.atan2(dy, dx) * 180 / Math.PI;
+        head.setAttribute("transform", `translate(${x + dx} ${y + dy}) rotate(${angle})`);
+      };
+      const move = (x, y) => {
+        model.set("value", [x, y].map((each) => Math.min(1, Math.max(0, each))));
+        model.save_changes();
+      };
+      circle.addEventListener("pointerdown", (event) => circle.setPointerCapture(event.pointerId));
+      circle.addEventListener("pointermove", (event) => {
+        if (!circle.hasPointerCapture(event.pointerId)) return;
+        const box = svg.getBoundingClientRect();
+        move((event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height);
+      });
+      const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
+      circle.addEventListener("keydown", (event) => {
+        if (!(event.key in keys)) return;
+        event.preventDefault(), event.stopPropagation();  // the notebook would go to the next cell
+        move(...model.get("value").map((each, axis) => each + 0.02 * keys[event.key][axis]));
+      });
+      model.on("change:value change:arrow", draw);
+      draw();
+    }
+    export default { render };
+    """
+
+
+def plane_figure(score: Score) -> tuple[Figure, Axes]:
+    """The unit square as `draw_plane` draws it, with a colour bar, at a fixed place, in large type.
+
+    Parameters
+    ----------
+    score : function
+        As in `draw_plane`.
+
+    Returns
+    -------
+    (matplotlib Figure, matplotlib Axes)
+        The axes lie MARGIN pixels from the left and from the top, and their sides have SIDE pixels.
+
+    Raises
+    ------
+    ValueError
+        If the score is no probability.
+    """
+    width, height = SIDE + 3 * MARGIN, SIDE + 2 * MARGIN
+    figure = Figure(figsize=(width / 100, height / 100))  # no pyplot: this may not be the main thread
+    ax = figure.add_axes((MARGIN / width, MARGIN / height, SIDE / width, SIDE / height))
+    beside = (SIDE + 1.2 * MARGIN) / width, MARGIN / height, 0.2 * MARGIN / width, SIDE / height
+    bar = figure.colorbar(draw_plane(ax, score), cax=figure.add_axes(beside))
+    bar.set_label("probability of class 1", fontsize=15)
+    for axis in (ax.xaxis, ax.yaxis, bar.ax.yaxis):
+        axis.set_ticks([0, 1])
+        axis.set_tick_params(labelsize=14)
+        axis.label.set_fontsize(15)
+        axis.labelpad = -10  # between the two numbers
+    return figure, ax
+
+
+def draw_plane(ax: Axes, score: Score) -> QuadMesh:
+    """Draw the unit square into given axes: coloured by probability, with the boundary at 0.5.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where to draw.
+    score : function
+        The probability of class 1, from "images" ``(N, 1, 1, 2)``, which hold the two coordinates, to ``(N,)``.
+
+    Returns
+    -------
+    matplotlib QuadMesh
+        For a colour bar.
+
+    Raises
+    ------
+    ValueError
+        If the score is no probability.
+    """
+    axis = torch.linspace(0, 1, 101)
+    values = gradients.evaluate(score, torch.cartesian_prod(axis, axis).view(-1, 1, 1, 2)).view(101, 101).T
+    if not 0 <= values.min() <= values.max() <= 1:
+        raise ValueError(
+            f"Expected a score that is a probability, received values from {values.min():.2g} to {values.max():.2g}."
+        )
+    x, colours = axis.numpy(), values.numpy()
+    background = ax.pcolormesh(x, x, colours, cmap=show.SIGNED_COLOURS, vmin=0, vmax=1, shading="nearest")
+    ax.contour(x, x, colours, levels=[0.5], colors="black", linewidths=2)
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="$x_1$", ylabel="$x_2$")
+    return background

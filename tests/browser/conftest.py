@@ -1,0 +1,3 @@
+"""The fixtures of the browser tests."""
+
+from tests.shared.browser import lab as lab

@@ -30,7 +30,7 @@ LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --
 .SECONDEXPANSION:
 
 help: ## this list
-	@echo "make TARGET [PYTHON=python3] [PORT=8888] [BROWSER=no] [CHAPTER=02] [JOBS=3]"
+	@echo "make TARGET [PYTHON=python3] [TORCH=cpu|cuda] [PORT=8888] [BROWSER=no] [CHAPTER=02] [JOBS=3]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or bring it up to date

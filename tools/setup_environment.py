@@ -3,20 +3,28 @@
     python3 tools/setup_environment.py          what students need
     python3 tools/setup_environment.py --dev    and what the tests and the builds need
 
+On Linux, PyPI's torch brings 4 GB of libraries for NVIDIA GPUs. Where no such GPU is seen, the same version without
+them is taken from PyTorch's own index, if that answers; TORCH=cpu and TORCH=cuda decide by hand.
+
 Standard library only, and in the syntax of Python 3.7: an old Python must get as far as the sentence about itself.
 """
 
 import argparse
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
+CPU_BUILDS = "https://download.pytorch.org/whl/cpu"  # PyTorch's own index; TORCH_INDEX names a mirror
+PATIENCE = 5  # seconds for that index to answer
 
 # What pip and venv say → what the reader can do. The first match counts: a full disk or a missing network
 # also makes pip say that it found no version of a package.
@@ -25,7 +33,7 @@ CAUSES = [
     (
         FULL,
         "The disk is full ({venv:.1f} GB free here, {temporary:.1f} GB in the temporary folder): make room for about "
-        "10 GB, or 3 GB with the CPU build of torch (see README.md), then run the same command again.",
+        "10 GB, or 3 GB with TORCH=cpu before the command, then run the same command again.",
     ),
     (
         r"No module named '?(ensurepip|venv)|ensurepip is not available",
@@ -93,14 +101,15 @@ def make_venv(venv: Path) -> None:
     if venv.exists() and not (venv / "pyvenv.cfg").exists() and any(venv.iterdir()):
         raise SetupError("{} holds something else: move it away, then run the same command again.".format(venv))
     say("Making {} with Python {}.{}".format(venv, *sys.version_info[:2]))
-    failure = run([sys.executable, "-m", "venv", "--clear", str(venv)])
-    if failure:
-        raise SetupError(explain(failure, venv))
+    succeed([sys.executable, "-m", "venv", "--clear", str(venv)], venv)
 
 
 def install(venv: Path, dev: bool, newest: bool) -> None:
     """Install the course, editable, with the versions of constraints.txt."""
-    say("Installing the packages for {} (some minutes, up to 6 GB)".format("development" if dev else "the course"))
+    build = torch_build(venv, newest)
+    say("Installing the packages for {}".format("development" if dev else "the course"))
+    if build != "present":
+        say("{} GB to download, {} GB on the disk: about {} minutes at 50 Mbit/s".format(*amount(build, dev)))
     pinned = [] if newest else ["--constraint", str(ROOT / "constraints.txt")]
     wanted = [["--editable", str(ROOT) + ("[dev]" if dev else "")]] + ([["--no-deps", *peers()]] if dev else [])
     pip = [str(python_of(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off", *pinned]
@@ -108,12 +117,93 @@ def install(venv: Path, dev: bool, newest: bool) -> None:
     uv = [str(python_of(venv)), "-m", "uv", "pip", "install", "--python", str(python_of(venv)), "--compile-bytecode"]
     uv += [*index_of(pip), *pinned]
     quick = not run([*pip, "uv"])
+    if build == "cpu":  # first and alone: everything else comes from PyPI, and finds torch there already
+        succeed([*pip, "--no-deps", "--index-url", torch_index(), *torch_pins(newest, "+cpu")], venv)
     for requirements in wanted:
-        if quick and not run([*uv, *requirements]):
-            continue
-        failure = run([*pip, *requirements])
-        if failure:
-            raise SetupError(explain(failure, venv))
+        if not (quick and not run([*uv, *requirements])):
+            succeed([*pip, *requirements], venv)
+
+
+def torch_build(venv: Path, newest: bool) -> str:
+    """Return which build of torch to install: "cpu", "cuda" or, if one is there that may stay, "present"."""
+    wish = os.environ.get("TORCH", "")
+    if wish not in ("", "cpu", "cuda"):
+        raise SetupError("TORCH says which build of torch to install, cpu or cuda, but it is {}.".format(wish))
+    there = installed_torch(venv)
+    if there and (not wish or not on_linux() or ("+cpu" in there) == (wish == "cpu")):
+        return "present"
+    if not on_linux():
+        return "small"  # PyPI has no other
+    if wish == "cuda" or (not wish and has_nvidia_gpu()):
+        if there:  # the same version: pip would leave it
+            succeed([str(python_of(venv)), "-m", "pip", "uninstall", "--yes", "torch", "torchvision"], venv)
+        return "cuda"
+    if all(offered(pin) for pin in torch_pins(newest, "+cpu")):
+        return "cpu"
+    if wish:
+        raise SetupError(
+            "The CPU build of torch cannot be had: {} does not answer within {} seconds, or has no {} for this "
+            "Python. Run the same command again, or with TORCH=cuda.".format(
+                torch_index(), PATIENCE, " and ".join(torch_pins(newest, "+cpu"))
+            )
+        )
+    say("No NVIDIA GPU is seen, but the smaller build of torch cannot be had now: taking the one for GPUs")
+    return "cuda"
+
+
+def amount(build: str, dev: bool) -> "tuple[float, float, int]":
+    """Return GB to download, GB on the disk, and minutes at 50 Mbit/s."""
+    download, disk = (3.5, 5.5) if build == "cuda" else (0.6, 1.7)
+    if dev:
+        download, disk = download + 0.4, disk + 1.5
+    return round(download, 1), round(disk, 1), round(download * 8000 / 50 / 60 + 1)
+
+
+def on_linux() -> bool:
+    """Return whether PyPI's torch brings libraries for GPUs."""
+    return sys.platform.startswith("linux")
+
+
+def has_nvidia_gpu() -> bool:
+    """Return whether a driver for NVIDIA GPUs is there."""
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+
+
+def installed_torch(venv: Path) -> str:
+    """Return the version of torch in the environment, such as 2.9.0+cpu; nothing if there is none."""
+    command = [str(python_of(venv)), "-c", "from importlib.metadata import version; print(version('torch'))"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def torch_index() -> str:
+    """Return the address of PyTorch's own index, or of a mirror that the variable TORCH_INDEX names."""
+    return os.environ.get("TORCH_INDEX", CPU_BUILDS).rstrip("/")
+
+
+def torch_pins(newest: bool, build: str) -> "list[str]":
+    """Return the requirements for torch and torchvision, with their tested versions and a build such as +cpu."""
+    pins = dict(re.findall(r"^(torch|torchvision)==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    return sorted(pins) if newest else ["{}=={}{}".format(name, pins[name], build) for name in sorted(pins)]
+
+
+def offered(requirement: str) -> bool:
+    """Return whether PyTorch's index answers soon, and has a wheel of this version for this Python and machine."""
+    name, _, version = requirement.partition("==")
+    tag = "(cp{}{}|py3)-".format(*sys.version_info[:2])
+    wheel = '{}-{}-{}[^"<>]*({}|any)\\.whl'.format(name, re.escape(version) or "[^-]+", tag, platform.machine())
+    try:
+        with urllib.request.urlopen("{}/{}/".format(torch_index(), name), timeout=PATIENCE) as page:
+            return re.search(wheel, urllib.parse.unquote(page.read().decode("utf-8", "replace"))) is not None
+    except (OSError, ValueError):  # no answer, no such page, or no address
+        return False
+
+
+def succeed(command: "list[str]", venv: Path) -> None:
+    """Run a command; stop the setup if it fails."""
+    failure = run(command)
+    if failure:
+        raise SetupError(explain(failure, venv))
 
 
 def index_of(pip: "list[str]") -> "list[str]":

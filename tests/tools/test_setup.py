@@ -6,7 +6,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import zipfile
+from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -27,7 +32,7 @@ def run_setup(venv: Path, *, site: Path | None = None, before: str = "", **envir
         [sys.executable, str(SCRIPT), "--venv", str(venv)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
+        env={**os.environ, "TORCH": "cuda", "PYTHONPATH": os.pathsep.join(paths), **environment},
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -168,3 +173,130 @@ def test_uv_takes_packages_from_where_pip_does(monkeypatch):
     assert setup_environment.index_of(pip) == []
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1/simple")
     assert setup_environment.index_of(pip) == ["--default-index", "http://127.0.0.1/simple"]
+
+
+# ---- which build of torch
+
+CPU = setup_environment.torch_pins(False, "+cpu")
+
+
+def stand_in(folder: Path, requirement: str, tag: str = "py3-none-any") -> None:
+    """Lay an empty wheel of this name and version into an index."""
+    name, version = requirement.split("==")
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / name / f"{name}-{version}-{tag}.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package index on this machine, empty so far, in the place of PyTorch's; and a machine without a GPU."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("TORCH_INDEX", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.delenv("TORCH", raising=False)
+        monkeypatch.setattr(setup_environment, "has_nvidia_gpu", lambda: False)
+        monkeypatch.setattr(setup_environment, "on_linux", lambda: True)
+        monkeypatch.setattr(setup_environment, "installed_torch", lambda venv: "")
+        yield folder
+        server.shutdown()
+
+
+def test_the_cpu_build_is_installed_where_no_gpu_is_seen(index, monkeypatch, tmp_path, capsys):
+    """From the index alone, before everything else; the rest comes from where it always does."""
+    for requirement in CPU:
+        stand_in(index, requirement)
+    venv = tmp_path / "venv"
+    setup_environment.make_venv(venv)
+    commands = []
+
+    def run(command):
+        commands.append(command)
+        return real(command) if "--index-url" in command else ""
+
+    real = setup_environment.run
+    monkeypatch.setattr(setup_environment, "run", run)
+    setup_environment.install(venv, dev=False, newest=False)
+    monkeypatch.undo()
+    assert setup_environment.installed_torch(venv) == CPU[0].split("==")[1]
+    from_index = [command for command in commands if "--index-url" in command]
+    assert len(from_index) == 1
+    assert commands.index(from_index[0]) < commands.index(next(c for c in commands if "--editable" in c))
+    assert "0.6 GB to download, 1.7 GB on the disk: about 3 minutes" in capsys.readouterr().out
+    assert setup_environment.torch_build(venv, newest=False) == "present"  # a second run leaves it
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([(CPU[0], "py3-none-any")], id="no torchvision"),
+        pytest.param([(pin, "cp37-cp37m-manylinux_2_28_x86_64") for pin in CPU], id="another Python"),
+        pytest.param([(pin, "py3-none-win_amd64") for pin in CPU], id="another machine"),
+        pytest.param([(pin + ".1", "py3-none-any") for pin in CPU], id="another build"),
+    ],
+)
+def test_what_the_index_does_not_offer_comes_from_pypi(index, monkeypatch, capsys, offer):
+    for requirement, tag in offer:
+        stand_in(index, requirement, tag)
+    assert setup_environment.torch_build(ROOT, newest=False) == "cuda"
+    assert "smaller build of torch cannot be had now" in capsys.readouterr().out
+    monkeypatch.setenv("TORCH", "cpu")
+    with pytest.raises(setup_environment.SetupError, match="CPU build of torch cannot be had"):
+        setup_environment.torch_build(ROOT, newest=False)
+
+
+def test_an_index_out_of_reach_is_not_waited_for(index, monkeypatch):
+    """Nobody answers on one port; on the other, somebody takes the call and says nothing."""
+    monkeypatch.setenv("TORCH_INDEX", f"http://127.0.0.1:{closed_port()}")
+    assert setup_environment.torch_build(ROOT, newest=False) == "cuda"
+    monkeypatch.setattr(setup_environment, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("TORCH_INDEX", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert setup_environment.torch_build(ROOT, newest=False) == "cuda"
+
+
+@pytest.mark.parametrize(
+    ("wish", "gpu", "there", "linux", "build"),
+    [
+        ("", False, "", True, "cpu"),
+        ("", True, "", True, "cuda"),
+        ("cuda", False, "", True, "cuda"),
+        ("cpu", True, "", True, "cpu"),
+        ("", False, "2.9.0", True, "present"),  # a working environment is not made anew
+        ("", True, "2.9.0+cpu", True, "present"),
+        ("cpu", True, "2.9.0", True, "cpu"),
+        ("cpu", True, "2.9.0+cpu", True, "present"),
+        ("cuda", False, "2.9.0", True, "present"),
+        ("", False, "", False, "small"),
+        ("cpu", False, "", False, "small"),
+    ],
+)
+def test_which_build_is_chosen(index, monkeypatch, wish, gpu, there, linux, build):
+    for requirement in CPU:
+        stand_in(index, requirement)
+    monkeypatch.setenv("TORCH", wish)
+    monkeypatch.setattr(setup_environment, "has_nvidia_gpu", lambda: gpu)
+    monkeypatch.setattr(setup_environment, "on_linux", lambda: linux)
+    monkeypatch.setattr(setup_environment, "installed_torch", lambda venv: there)
+    assert setup_environment.torch_build(ROOT, newest=False) == build
+
+
+def test_the_other_build_is_taken_away_first(index, monkeypatch, commands):
+    """Both have the same version: an installer would leave what is there."""
+    monkeypatch.setenv("TORCH", "cuda")
+    monkeypatch.setattr(setup_environment, "installed_torch", lambda venv: "2.9.0+cpu")
+    assert setup_environment.torch_build(ROOT, newest=False) == "cuda"
+    assert commands[0][-1][2:5] == ["pip", "uninstall", "--yes"]
+
+
+def test_a_wish_that_nobody_knows(monkeypatch):
+    monkeypatch.setenv("TORCH", "rocm")
+    with pytest.raises(setup_environment.SetupError, match="cpu or cuda, but it is rocm"):
+        setup_environment.torch_build(ROOT, newest=False)

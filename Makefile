@@ -52,10 +52,10 @@ test-browser: $(DEV) ## decks, widgets and the explorer in a real browser; with 
 notebooks: $(LECTURES) $(EXERCISES) ## build what is older than its text in course/ or than lecture_lib/
 
 present: $(RUNTIME) ## a chapter as live slides in JupyterLab, run up to its first widget [CHAPTER=03]
-	@$(IN_VENV) exec python tools/present.py $(CHAPTER) --port $(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
+	@$(IN_VENV) exec python -m tools.present $(CHAPTER) --port $(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
 
 slides: $(RUNTIME) ## every lecture as an HTML page in build/slides, for a stick without network
-	@$(IN_VENV) python tools/slides.py notebooks/[0-9]*.ipynb
+	@$(IN_VENV) python -m tools.slides course/lectures/[0-9]*.py
 
 explorer: $(CHECKED) ## explain a picture of your own, on a page without code
 	@echo "== Starting the explorer (stop it with Ctrl-C); its address, should no browser open:"

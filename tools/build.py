@@ -31,7 +31,7 @@ from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a script, it knows only its own folder
 from lecture_lib.show import small_png
-from tools import course_map
+from tools import course_map, editions
 
 # The same on every machine: no Python version, no name of somebody's environment.
 METADATA = {
@@ -159,7 +159,9 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def build_lecture(text: Path, root: Path) -> float:
-    """Build notebooks/NN_topic.ipynb, executed; a cell tagged ``picture:NAME`` makes pictures/NN_topic/NAME.png.
+    """Build the reader's edition in notebooks/NN_topic.ipynb, executed.
+
+    A cell tagged ``picture:NAME`` makes pictures/NN_topic/NAME.png.
 
     Returns the seconds that the notebook ran.
     """
@@ -168,7 +170,7 @@ def build_lecture(text: Path, root: Path) -> float:
     target.parent.mkdir(exist_ok=True)
     seconds = execute(notebook, target.parent)
     save_pictures(notebook, "picture", target.parent / "pictures" / text.stem)
-    write(notebook, target)
+    write(editions.reader(notebook), target)
     return seconds
 
 

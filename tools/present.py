@@ -1,6 +1,6 @@
 """Open a lecture as live slides in JupyterLab, with every cell before its first widget already run.
 
-    python tools/present.py 03 [--port 8888] [--no-browser]
+    python -m tools.present 03 [--port 8888] [--no-browser]
 
 What is shown is a copy in build/present, so nothing that you change on stage gets into the course.
 JupyterLab is started first, then its kernel for the copy; the cells run there, and the page that opens last attaches
@@ -30,8 +30,10 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary
 
+from tools import build
+from tools.editions import room, shows_widget
+
 ROOT = Path(__file__).resolve().parent.parent
-WIDGET = "application/vnd.jupyter.widget-view+json"
 # What differs from JupyterLab in daily use; the same sizes of type as in tools/deck. Code that only draws is hidden …
 STYLES = {
     # … unless the cell has still to be run
@@ -72,17 +74,19 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def stage(chapter: str, lectures: Path, folder: Path) -> Path:
-    """Lay copies of the lectures, and settings for the stage, into a folder; return where the chosen lecture is."""
-    found = sorted(lectures.glob(f"{chapter}*.ipynb"))
-    if not found:
-        raise SystemExit(f"There is no chapter {chapter} in {lectures.name}/.")
+def stage(chapter: str, root: Path, folder: Path) -> Path:
+    """Lay the lectures into a folder, the chosen one in the room's edition, and settings; return where it is."""
+    texts = sorted((root / "course" / "lectures").glob(f"{chapter}*.py"))
+    if not texts:
+        raise SystemExit(f"There is no chapter {chapter} in course/lectures.")
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(lectures, folder / "notebooks")
-    (folder / "exercises").symlink_to(ROOT / "exercises")  # links in the lectures lead there
+    shutil.copytree(root / "notebooks", folder / "notebooks")
+    (folder / "exercises").symlink_to(root / "exercises")  # links in the lectures lead there
+    chosen = folder / "notebooks" / f"{texts[0].stem}.ipynb"
+    nbformat.write(room(build.read(texts[0]), nbformat.read(chosen, as_version=4)), chosen)
     for plugin, values in SETTINGS.items():
         write_json(folder / "settings" / f"{plugin}.jupyterlab-settings", values)
-    return folder / "notebooks" / found[0].name
+    return chosen
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
@@ -173,21 +177,16 @@ def run_to_first_widget(notebook: NotebookNode, kernel: BlockingKernelClient) ->
     return first
 
 
-def shows_widget(cell: NotebookNode) -> bool:
-    """Whether a widget is stored in the outputs of a cell."""
-    return any(WIDGET in output.get("data", {}) for output in cell.outputs)
-
-
 def main() -> None:
     """Present the chapter named on the command line until Ctrl-C."""
     parser = argparse.ArgumentParser(description="Open a lecture as live slides in JupyterLab.")
     parser.add_argument("chapter", help="its number, such as 03")
     parser.add_argument("--port", type=int, default=8888)
     parser.add_argument("--no-browser", action="store_true")
-    parser.add_argument("--lectures", type=Path, default=ROOT / "notebooks", help="where the chapters are")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where the course is")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "present", help="where their copies go")
     chosen = parser.parse_args()
-    path = stage(chosen.chapter, chosen.lectures, chosen.folder)
+    path = stage(chosen.chapter, chosen.root, chosen.folder)
     token, address = secrets.token_hex(16), f"http://localhost:{chosen.port}"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that the server is stopped below
     server = start_server(chosen.folder, chosen.port, token)

@@ -1,6 +1,6 @@
 """Write lectures as HTML slides to build/slides; what they need lies beside them, so the folder works from a stick.
 
-    python tools/slides.py notebooks/02_vanilla_saliency.ipynb …
+    python -m tools.slides course/lectures/02_vanilla_saliency.py …
 
 reveal.js, MathJax and a font come from npm, once. For live cells and widgets use ``make present``.
 """
@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import nbformat
@@ -23,6 +22,9 @@ from nbconvert import SlidesExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from PIL import Image
+
+from tools import build
+from tools.editions import STILL, room, slide_type
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "slides"
@@ -36,9 +38,6 @@ SCRIPTS = [
     "reveal.js/plugin/notes/notes.js",
     "mathjax/es5/tex-svg-full.js",
 ]
-WIDGET = "application/vnd.jupyter.widget-view+json"
-STATE = "application/vnd.jupyter.widget-state+json"
-PICTURE = re.compile(r"data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)")
 
 
 def fetch(packages: list[str], folder: Path) -> Path:
@@ -101,13 +100,12 @@ def deck(notebook: NotebookNode, name: str) -> str:
 def prepare(notebook: NotebookNode) -> NotebookNode:
     """Return a copy without skipped cells, with pictures for widgets, and with notes and a title on every page."""
     copy = nbformat.from_dict(notebook)
-    states = copy.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
     shown = [cell for cell in copy.cells if slide_type(cell) != "skip"]
     for cell in shown:
         if cell.cell_type == "markdown":
             cell.source = without_local_links(cell.source)
         for output in cell.get("outputs", []):
-            prepare_output(output, states)
+            prepare_output(output)
     chapter = heading(shown[0])
     copy.cells = []
     for group in groups(shown):
@@ -121,18 +119,13 @@ def prepare(notebook: NotebookNode) -> NotebookNode:
     return copy
 
 
-def prepare_output(output: NotebookNode, states: dict[str, Any]) -> None:
-    """Put a picture in the place of a widget; note the shape of a picture."""
+def prepare_output(output: NotebookNode) -> None:
+    """Say below the picture of a widget how it moves; note the shape of a picture."""
     data = output.get("data", {})
-    if view := data.get(WIDGET):
-        output.data = {"text/html": still(view["model_id"], states)}
-    elif picture := data.get("image/png"):
+    if (page := data.get("text/html", "")).startswith(STILL):
+        data["text/html"] = f'{page.rpartition("<p>")[0]}<p class="live">Live: <code>make present</code>.</p>'
+    if picture := data.get("image/png"):
         output.metadata["image/png"]["ratio"] = ratio(picture)
-
-
-def slide_type(cell: NotebookNode) -> str:
-    """Return the slide type of a cell, "-" if it has none."""
-    return str(cell.metadata.get("slideshow", {}).get("slide_type", "-"))
 
 
 def groups(cells: Iterable[NotebookNode]) -> Iterator[list[NotebookNode]]:
@@ -173,39 +166,22 @@ def without_local_links(source: str) -> str:
     return re.sub(r"(?<!!)\[([^]]+)\]\((?!\w+\.html\))(?!\w+:|#)[^)]+\)", r"\1", source)
 
 
-def still(model: str, states: dict[str, Any]) -> str:
-    """Return what a widget showed when it was stored, as HTML that doesn't move."""
-    shown = "".join(_pictures(model, states))
-    return f'<div class="still">{shown}</div><p class="live">Live: <code>make present</code>.</p>'
-
-
-def _pictures(model: str, states: dict[str, Any]) -> Iterator[str]:
-    """Yield the pictures that a widget and its children hold: pieces of a page, or addresses with their data."""
-    for name, trait in states.get(model, {}).get("state", {}).items():
-        value = str(trait)
-        for child in re.findall(r"IPY_MODEL_(\w+)", value):
-            yield from _pictures(child, states)
-        if name == "value" and "<img" in value:
-            yield value
-        elif url := PICTURE.search(value):
-            yield f'<div class="figure" style="--ratio: {ratio(url[1])}"><img src="{url[0]}" alt="The widget."></div>'
-
-
 def ratio(picture: str) -> float:
     """Return height by width of a picture in base64."""
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
         return round(image.height / image.width, 3)
 
 
-def main(notebooks: list[str], folder: Path = FOLDER) -> int:
-    """Convert the notebooks named on the command line."""
+def main(texts: list[str], folder: Path = FOLDER) -> int:
+    """Convert the lectures whose texts are named on the command line."""
     try:
         copy_scripts(folder)
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
-    for path in map(Path, notebooks):
-        notebook = nbformat.read(path, as_version=4)
+    for path in map(Path, texts):
+        stored = nbformat.read(path.parents[2] / "notebooks" / f"{path.stem}.ipynb", as_version=4)
+        notebook = room(build.read(path), stored)
         target = folder / f"{path.stem}.html"
         target.write_text(deck(notebook, path.stem), encoding="utf-8")
         print(f"{target}: {sum(minutes(notebook.cells))} minutes")

@@ -133,6 +133,12 @@ class DraggedPoint(anywidget.AnyWidget):
     place = traitlets.List([MARGIN, SIDE]).tag(sync=True)
     value = traitlets.List([0.5, 0.5]).tag(sync=True)
     arrow = traitlets.List([0.0, 0.0]).tag(sync=True)
+
+    @property
+    def still(self) -> str:
+        """The picture below the point, as a piece of a page."""
+        return f'<img src="{self.picture}" alt="{self.alt}">'
+
     _esm = """
     function render({ model, el }) {
       const [margin, side] = model.get("place");

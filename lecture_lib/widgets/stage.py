@@ -117,6 +117,12 @@ class Screen(anywidget.AnyWidget):
     """Shows a piece of HTML as soon as its pictures are decoded; until then the last one stays. Makes type large."""
 
     value = traitlets.Unicode().tag(sync=True)
+
+    @property
+    def still(self) -> str:
+        """What is shown, as a piece of a page."""
+        return str(self.value)
+
     _css = """
     .stage {
       font-size: 20px; line-height: 1.3; color: var(--jp-content-font-color1, black);
@@ -200,6 +206,13 @@ class Stage(widgets.VBox):  # type: ignore[misc]
         super().__init__([laid_out, self.message, *shown])
         self.add_class("stage")
 
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """What a notebook shows: the widget, and what it shows now as a page that stays when the kernel has ended."""
+        stills = "".join(_stills(self))
+        page = f'<div class="still">{stills}</div><p><i>Run this cell to move the controls.</i></p>'
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
+        return {**bundle, "text/html": page}
+
     def values(self) -> dict[str, Any]:
         """What the controls say.
 
@@ -255,6 +268,14 @@ class Stage(widgets.VBox):  # type: ignore[misc]
     def _finish(self, failed: Exception | None = None) -> None:
         self._say(failed)
         self.bar.layout.visibility = "hidden"
+
+
+def _stills(widget: widgets.Widget) -> Iterator[str]:
+    """What the widgets inside a widget show now, each as a piece of a page."""
+    if still := getattr(widget, "still", ""):
+        yield still
+    for child in getattr(widget, "children", ()):
+        yield from _stills(child)
 
 
 class Live(Stage):

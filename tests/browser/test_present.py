@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.shared import browser as shared
-from tools import present
+from tools import build, editions, present
 
 pytestmark = [*shared.MARKS, pytest.mark.stage]
 ROOT = shared.ROOT
@@ -52,14 +53,18 @@ def slide(kind: str) -> dict:
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """What the command prints as its address, and the notebook on the stage."""
-    lectures = tmp_path / "notebooks"
-    lectures.mkdir()
-    nbformat.write(lecture(), lectures / "77_live.ipynb")
+    text = tmp_path / "course" / "lectures" / "77_live.py"
+    text.parent.mkdir(parents=True)
+    jupytext.write(lecture(), text, fmt="py:percent")
+    stored = build.read(text)
+    for cell, with_outputs in zip(stored.cells, lecture().cells, strict=True):
+        cell.outputs = with_outputs.get("outputs", [])
+    build.write(editions.reader(stored), tmp_path / "notebooks" / "77_live.ipynb")
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, str(ROOT / "tools" / "present.py"), "77", "--no-browser", f"--port={port}"]
-    command += [f"--lectures={lectures}", f"--folder={tmp_path / 'stage'}"]
+    command = [sys.executable, "-m", "tools.present", "77", "--no-browser", f"--port={port}"]
+    command += [f"--root={tmp_path}", f"--folder={tmp_path / 'stage'}"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout

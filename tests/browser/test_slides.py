@@ -12,10 +12,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.shared import browser as shared
-from tools import slides
+from tools import build, slides
 
 ROOT = shared.ROOT
-LECTURES = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+LECTURES = sorted((ROOT / "course" / "lectures").glob("[0-9]*.py"))
 AXE = "axe-core@4.14.1"
 SMALLEST = {"--prose": 26, "--code": 17}  # pixels of a page of 720: 3.6 % and 2.4 % of its height
 LONGEST = 20  # lines of code on a page, to be read from the last row
@@ -142,7 +142,7 @@ class TestDecks:
     def test_every_page_fits_and_works_without_a_network(self, show, lecture):
         deck = show.open(show.folder / f"{lecture.stem}.html")
         pages = deck.evaluate(WALK)
-        assert len(pages) == len(list(slides.pages(slides.prepare(nbformat.read(lecture, as_version=4)).cells)))
+        assert len(pages) == len(list(slides.pages(slides.prepare(build.read(lecture)).cells)))
         for page in pages:
             where = page["where"]
             assert not page["empty"], where
@@ -162,9 +162,7 @@ class TestDecks:
             assert not page["raw_formulas"], where
             assert page["notes"], where
             assert not page["notes_seen"], where
-        formulas = sum(
-            cell.source.count("$") for cell in nbformat.read(lecture, as_version=4).cells if has_prose(cell)
-        )
+        formulas = sum(cell.source.count("$") for cell in build.read(lecture).cells if has_prose(cell))
         assert (
             sum(page["formulas"] for page in pages) >= formulas // 4
         )  # a display formula has four signs, others two
@@ -225,7 +223,7 @@ def has_prose(cell: nbformat.NotebookNode) -> bool:
 
 @pytest.mark.parametrize("lecture", LECTURES, ids=lambda path: path.stem)
 def test_every_slide_has_notes_with_minutes_that_add_up_to_a_lecture(lecture):
-    cells = nbformat.read(lecture, as_version=4).cells
+    cells = build.read(lecture).cells
     minutes = slides.minutes(cells)
     without = [
         slides.heading(group[0]) for group, time in zip(slides.groups(cells), minutes, strict=True) if not time

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
 
-from tools import course_map, slides
+from tools import build, course_map, slides
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,8 +32,8 @@ def test_the_map_says_what_a_chapter_takes(stem):
 
 @pytest.mark.parametrize("stem", LECTURES)
 def test_the_map_has_the_minutes_of_the_speaker_notes(stem):
-    notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
-    assert course_map.row(README, stem)[-2] == str(sum(slides.minutes(notebook.cells)))
+    text = build.read(ROOT / "course" / "lectures" / f"{stem}.py")
+    assert course_map.row(README, stem)[-2] == str(sum(slides.minutes(text.cells)))
 
 
 def test_a_measurement_changes_its_place_and_nothing_else():

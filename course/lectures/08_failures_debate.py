@@ -530,12 +530,13 @@ show.figure(
 # *can't* overlook an attack.
 
 # %% slideshow={"slide_type": "fragment"}
-print("          score of the old class     mean of its CAM + bias")
+print("          score of the old class    halves or worse  largest difference to mean of its CAM + bias")
 for name, target in photographs.items():
     both = torch.cat([attacked[name].original, attacked[name].images])
     logits, bias = network.score(target)(both).tolist(), network.model.classifier.bias[network.index(target)].item()
     means = [(maps_of[name]["Grad-CAM"].sum().item() + bias) for maps_of in (before, after)]  # mean of 49 × Grad-CAM
-    print(f"{name:8}{logits[0]:9.0f} → {logits[1]:z4.0f}{means[0]:21.0f} → {means[1]:z4.0f}")
+    apart = max(abs(logit - mean) for logit, mean in zip(logits, means, strict=True))
+    print(f"{name:8}{logits[0]:15.0f}{logits[1] < logits[0] / 2!s:>20}{apart:30.2f}")
 
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(3, 4, figsize=(9, 7), layout="constrained")

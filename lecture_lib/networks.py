@@ -327,9 +327,8 @@ def load(name: str, *, fold: bool = True) -> Network:
     name : str
         "efficientnet_lite0", a name from `lecture_lib.birds.classifiers`, such as "birds_cnn", or a name of
         ``torchvision.models.list_models()`` or ``timm.list_pretrained()``; torchvision is asked first.
-    fold : bool
-        Whether to make networks for ImageNet faster by `fold_batch_norm`, where that leaves their logits as they are
-        but for rounding errors.
+    fold
+        As in `efficientnet_lite0`, for all networks for ImageNet.
 
     Returns
     -------

@@ -218,12 +218,5 @@ def towers(heights: list[float], colour: Colour) -> list[Piece]:
 
 
 LANDSCAPES: dict[str, Landscape] = {
-    "sea": sea(),
-    "desert": desert(),
-    "forest": forest(),
-    "mountains": mountains(),
-    "meadow": meadow(),
-    "snow": snow(),
-    "dusk": dusk(),
-    "city": city(),
+    make.__name__: make() for make in (sea, desert, forest, mountains, meadow, snow, dusk, city)
 }

@@ -128,10 +128,8 @@ class Run:
 
         Parameters
         ----------
-        path : Path
-            The file.
-        recipe : Recipe
-            To be compared with that in the file.
+        path, recipe
+            As in `save`; the recipe is compared with that in the file.
         """
         if not path.exists():
             return
@@ -147,10 +145,8 @@ def start(name: str, recipe: Recipe) -> Run:
 
     Parameters
     ----------
-    name : str
-        From `ARCHITECTURES`.
-    recipe : Recipe
-        Its seed makes the weights.
+    name, recipe
+        As in `train`; the recipe's seed makes the weights.
 
     Returns
     -------
@@ -254,10 +250,8 @@ def ship(name: str, recipe: Recipe, model: nn.Module, folder: Path, *, progress:
 
     Parameters
     ----------
-    name : str
-        Of the files.
-    recipe : Recipe
-        Goes into the report.
+    name, recipe
+        As in `train`; both go into the report.
     model : Module
         In evaluation mode; its weights are rounded to half precision, in which they are written.
     folder : Path
@@ -291,10 +285,8 @@ def assess(model: nn.Module, *, progress: bool = False) -> dict[str, float]:
 
     Parameters
     ----------
-    model : Module
-        In evaluation mode.
-    progress : bool
-        Show a progress bar.
+    model, progress
+        As in `ship`.
 
     Returns
     -------

@@ -121,17 +121,12 @@ def bim_path(score: Score, start: tuple[float, float] = (0.5, 0.5)) -> widgets.V
         The probability of class 1, which the attack climbs: from "images" ``(N, 1, 1, 2)``, which hold x₁ and x₂, to
         numbers in [0, 1], shape ``(N,)``.
     start : (float, float)
-        Where the attack starts at first.
+        Where the attack starts at first. Errors are as in `bim_path_picture`.
 
     Returns
     -------
     ipywidgets VBox
         Shows itself at the end of a cell.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `bim_path_picture`.
     """
     controls = {
         "x1": widgets.FloatSlider(start[0], min=0, max=1, step=0.01, description="x₁"),

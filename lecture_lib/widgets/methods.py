@@ -201,11 +201,7 @@ def grad_cam_pictures(
     caption = f"{rows} × {columns} cells. " + (
         "No cell is positive." if math.isnan(share) else f"{share:.0%} of what is positive lies on the left half."
     )
-    scale: dict[str, Any] = {
-        "limit": float(found.abs().max()),
-        "signed": bool(found.min() < 0),
-        "unit": "score",
-    }
+    scale: dict[str, Any] = {"limit": float(found.abs().max()), "signed": bool(found.min() < 0), "unit": "score"}
     cells = map_panel(found, f"{rows} × {columns} cells", **scale)
     yield Picture([image_panel(image, "image"), cells, map_panel(upsampled, title, over=image, **scale)], caption)
 

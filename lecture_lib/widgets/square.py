@@ -32,17 +32,12 @@ def plane(score: Score, points: Tensor | None = None, labels: Tensor | None = No
     points : Tensor or None, shape (M, 1, 1, 2)
         Examples to draw, in [0, 1].
     labels : Tensor of int or None, shape (M,)
-        Their classes, 0 or 1.
+        Their classes, 0 or 1. Errors are as in `plane_picture`.
 
     Returns
     -------
     ipywidgets VBox
         Shows itself at the end of a cell. The point follows the mouse, a finger, and the arrow keys.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `plane_picture`.
     """
     png, largest = plane_picture(score, points, labels), float(_field(score)[1].norm(dim=1).max())
     point = DraggedPoint(picture=data_url(png), alt=PLANE_ALT)

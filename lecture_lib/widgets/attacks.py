@@ -192,9 +192,8 @@ def draw_attacks(
     """
     image = torch.tensor(start).view(1, 1, 1, 2)
     one = attacks.fgsm(score, image, epsilon=epsilon).images
-    path = torch.cat(
-        list(attacks.bim_path(score, image, epsilon=epsilon, step_size=step_size, n_steps=n_steps))
-    ).flatten(1)
+    steps = attacks.bim_path(score, image, epsilon=epsilon, step_size=step_size, n_steps=n_steps)
+    path = torch.cat(list(steps)).flatten(1)
     corner = (start[0] - epsilon, start[1] - epsilon)
     ax.add_patch(Rectangle(corner, 2 * epsilon, 2 * epsilon, fill=False, linestyle="--", label="ε-ball"))
     ax.plot(*torch.cat([image, one]).flatten(1).T, "s-", color="goldenrod", markersize=6, label="FGSM: one step")

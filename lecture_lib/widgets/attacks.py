@@ -31,8 +31,8 @@ def attack(network: Network) -> widgets.VBox:
 
     Parameters
     ----------
-    network : Network
-        A classifier of ImageNet's photographs.
+    network
+        As in `lecture_lib.widgets.methods.smoothgrad`.
 
     Returns
     -------
@@ -57,10 +57,8 @@ def attack_pictures(
         The classifier, asked for probabilities.
     loss : function
         The loss of the class that is attacked; it is climbed, or for "towards the class" descended.
-    image : Tensor, shape (1, C, H, W)
-        Pixels in [0, 1].
-    title : str
-        Names the attack.
+    image, title
+        As in `lecture_lib.widgets.methods.smoothgrad_pictures`.
     levels : float
         Epsilon in units of 1/255.
     n_steps : int

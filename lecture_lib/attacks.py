@@ -385,8 +385,7 @@ def smallest_epsilon(
 
     def succeeds(epsilon: float) -> bool:
         """Whether the criterion holds for all images."""
-        images = attack(epsilon)
-        return bool(_check(until, images).all())
+        return bool(_check(until, attack(epsilon)).all())
 
     scan = [largest * k / n_scan for k in range(1, n_scan + 1)]
     high = next((epsilon for epsilon in scan if succeeds(epsilon)), math.inf)

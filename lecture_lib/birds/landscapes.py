@@ -182,12 +182,11 @@ def cloud(x: float, y: float) -> Piece:
 def conifer(x: float, y: float, size: float) -> Path:
     """A conifer of three tiers."""
     tiers = [(0.12, 0.0), (0.1, 0.13), (0.075, 0.26)]  # half width, height above the ground
-    return together(
-        *(
-            polygon((x - w * size, y + h * size), (x, y + (h + 0.24) * size), (x + w * size, y + h * size))
-            for w, h in tiers
-        )
-    )
+    triangles = [
+        polygon((x - w * size, y + h * size), (x, y + (h + 0.24) * size), (x + w * size, y + h * size))
+        for w, h in tiers
+    ]
+    return together(*triangles)
 
 
 def peaks(heights: list[float], rock: Colour) -> list[Piece]:

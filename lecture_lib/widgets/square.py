@@ -179,18 +179,13 @@ def plane_figure(score: Score) -> tuple[Figure, Axes]:
 
     Parameters
     ----------
-    score : function
-        As in `draw_plane`.
+    score
+        As in `draw_plane`, and so are the errors.
 
     Returns
     -------
     (matplotlib Figure, matplotlib Axes)
         The axes lie MARGIN pixels from the left and from the top, and their sides have SIDE pixels.
-
-    Raises
-    ------
-    ValueError
-        If the score is no probability.
     """
     width, height = SIDE + 3 * MARGIN, SIDE + 2 * MARGIN
     figure = Figure(figsize=(width / 100, height / 100))  # no pyplot: this may not be the main thread

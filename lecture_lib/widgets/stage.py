@@ -98,12 +98,7 @@ class Turn:
         Yields
         ------
         None
-            Unless the work is outdated.
-
-        Raises
-        ------
-        Outdated
-            If so.
+            Unless the work is outdated, which is an error as in `check`.
         """
         with self.background.lock:
             self.check()

@@ -141,10 +141,8 @@ def grad_cam(score: Score, images: Tensor, layer: nn.Module, *, relu_attribution
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels in [0, 1].
+    score, images
+        As in `lecture_lib.gradients.gradient`.
     layer : Module
         The layer of the network that returns the activation maps :math:`A^k`, shape (N, K, h, w).
     relu_attributions : bool

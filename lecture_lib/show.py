@@ -136,10 +136,8 @@ def maps(
         Pixels in [0, 1].
     maps : dict from title to Tensor of shape (1, H, W) or (H, W)
         Drawn in their order.
-    alt : str
-        The whole figure in words.
-    title : str or None
-        Title of the whole figure.
+    alt, title
+        As in `images`.
     label : str
         What a colour means, with the unit.
     same_scale : bool
@@ -183,11 +181,9 @@ def overlay(image: Tensor, map: Tensor, map_title: str, *, alt: str, label: str,
 
     Parameters
     ----------
-    image : Tensor, shape (1, C, H, W) or (C, H, W)
-        Pixels in [0, 1].
     map : Tensor, shape (1, H, W) or (H, W)
         Signed or not.
-    map_title, alt, label, percentile
+    image, map_title, alt, label, percentile
         As in `maps`.
     """
     grid, axes = _panels(2, 2, None)
@@ -229,12 +225,8 @@ def draw_map(
 
     Parameters
     ----------
-    ax : matplotlib Axes
-        Where to draw.
-    map : Tensor, shape (1, H, W) or (H, W)
-        Signed or not.
-    title : str
-        What is seen.
+    ax, map, title
+        As in `draw_image`, but a map of shape (1, H, W) or (H, W), signed or not.
     label : str or None
         What a colour means, with the unit; adds a colour bar.
     limit : float or None

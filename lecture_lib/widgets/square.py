@@ -32,17 +32,12 @@ def plane(score: Score, points: Tensor | None = None, labels: Tensor | None = No
     points : Tensor or None, shape (M, 1, 1, 2)
         Examples to draw, in [0, 1].
     labels : Tensor of int or None, shape (M,)
-        Their classes, 0 or 1.
+        Their classes, 0 or 1. Errors are as in `plane_picture`.
 
     Returns
     -------
     ipywidgets VBox
         Shows itself at the end of a cell. The point follows the mouse, a finger, and the arrow keys.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `plane_picture`.
     """
     png, largest = plane_picture(score, points, labels), float(_field(score)[1].norm(dim=1).max())
     point = DraggedPoint(picture=data_url(png), alt=PLANE_ALT)
@@ -184,18 +179,13 @@ def plane_figure(score: Score) -> tuple[Figure, Axes]:
 
     Parameters
     ----------
-    score : function
-        As in `draw_plane`.
+    score
+        As in `draw_plane`, and so are the errors.
 
     Returns
     -------
     (matplotlib Figure, matplotlib Axes)
         The axes lie MARGIN pixels from the left and from the top, and their sides have SIDE pixels.
-
-    Raises
-    ------
-    ValueError
-        If the score is no probability.
     """
     width, height = SIDE + 3 * MARGIN, SIDE + 2 * MARGIN
     figure = Figure(figsize=(width / 100, height / 100))  # no pyplot: this may not be the main thread

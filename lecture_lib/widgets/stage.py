@@ -98,12 +98,7 @@ class Turn:
         Yields
         ------
         None
-            Unless the work is outdated.
-
-        Raises
-        ------
-        Outdated
-            If so.
+            Unless the work is outdated, which is an error as in `check`.
         """
         with self.background.lock:
             self.check()
@@ -269,11 +264,7 @@ class Live(Stage):
         As in `Stage`; ``n_samples`` or ``n_steps`` says how long the work is.
     """
 
-    def __init__(
-        self,
-        draw: Callable[..., Iterable[Picture]],
-        controls: Mapping[str, widgets.ValueWidget],
-    ) -> None:
+    def __init__(self, draw: Callable[..., Iterable[Picture]], controls: Mapping[str, widgets.ValueWidget]) -> None:
         self.draw, self.kept, self.picture = draw, dict[Hashable, str](), Screen()
         super().__init__(controls, list(controls.values()), [self.picture], self._start)
         *_, best = draw(lambda count: None, **self.values())  # is there when the widget appears

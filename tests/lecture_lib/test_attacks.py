@@ -16,11 +16,7 @@ from torch import Tensor, nn
 
 from lecture_lib import attacks, networks
 from tests.shared.networks import (
-    BAD_IMAGES,
-    BAD_SCORES,
-    BLIND_SCORES,
     CLASSES,
-    OUT_OF_RANGE,
     PIXELS,
     Logged,
     assert_same_state,
@@ -486,30 +482,7 @@ def test_quantize_errors() -> None:
         attacks.quantize(random_images(), levels=1)
 
 
-# ---- errors
-
-
-@pytest.mark.parametrize(("images", "error", "message"), [*BAD_IMAGES, *OUT_OF_RANGE])
-def test_bad_images(images: Any, error: type[Exception], message: str) -> None:
-    score = linear_score(torch.ones(1))
-    with pytest.raises(error, match=message):
-        attacks.fgsm(score, images, epsilon=0.1)
-    with pytest.raises(error, match=message):
-        attacks.minimal_perturbation(stateful_network(), images, "bee")
-    with pytest.raises(error, match=message):
-        attacks.quantize(images)
-
-
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_bad_scores(score: networks.Score, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        attacks.bim(score, random_images(), epsilon=0.1)
-
-
-@pytest.mark.parametrize("score", BLIND_SCORES)
-def test_blind_scores(score: networks.Score) -> None:
-    with pytest.raises(ValueError, match="depends on the image"):
-        attacks.fgsm(score, random_images(), epsilon=0.1)
+# ---- errors (what all methods refuse: test_bad_input.py)
 
 
 @pytest.mark.parametrize("options", [{"epsilon": 2}, {"epsilon": -0.1}, {"epsilon": math.nan}, {"step_size": 1.5}])

@@ -14,10 +14,6 @@ from torch import Tensor
 
 from lecture_lib import gradients, networks, pictures, samples
 from tests.shared.networks import (
-    BAD_IMAGES,
-    BAD_SCORES,
-    BLIND_SCORES,
-    OUT_OF_RANGE,
     PIXELS,
     Logged,
     assert_same_state,
@@ -378,15 +374,7 @@ def test_nothing_changes_and_no_graph_comes_back(mode: type, baseline: str) -> N
     assert not any(value.requires_grad for value in found)
 
 
-# ---- bad input
-
-
-@pytest.mark.parametrize(("value", "error", "message"), [*BAD_IMAGES, *OUT_OF_RANGE])
-def test_bad_images(value: object, error: type[Exception], message: str) -> None:
-    score = Logged(linear_score(torch.ones(1)))
-    with pytest.raises(error, match=message):
-        gradients.integrated_gradients(score, value)
-    assert not score.calls
+# ---- bad input (what all methods refuse: test_bad_input.py)
 
 
 @pytest.mark.parametrize(
@@ -413,15 +401,3 @@ def test_bad_options(options: dict[str, object], error: type[Exception], message
     with pytest.raises(error, match=message):
         gradients.integrated_gradients(score, random_images(), **options)
     assert not score.calls
-
-
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_bad_scores(score: object, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        gradients.integrated_gradients(score, random_images(), n_steps=1)
-
-
-@pytest.mark.parametrize("score", BLIND_SCORES)
-def test_scores_that_do_not_see_the_image(score: networks.Score) -> None:
-    with pytest.raises(ValueError, match="depends on the image"):
-        gradients.integrated_gradients(score, random_images())

@@ -1,6 +1,6 @@
 """Open a lecture as live slides in JupyterLab, with every cell before its first widget already run.
 
-    python tools/present.py 03 [--port 8888] [--no-browser]
+    python -m tools.present 03 [--port 8888] [--no-browser]
 
 What is shown is a copy in build/present, so nothing that you change on stage gets into the course.
 JupyterLab is started first, then its kernel for the copy; the cells run there, and the page that opens last attaches

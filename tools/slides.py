@@ -24,6 +24,7 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from PIL import Image
 
+from lecture_lib.show import css_variables
 from tools import npm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +51,7 @@ def copy_scripts(folder: Path) -> None:
     for script in [*(modules / name for name in SCRIPTS), TEMPLATE / "deck.js", TEMPLATE / "deck.css"]:
         shutil.copy(script, target)
     (target / "fonts.css").write_text(fonts(modules), encoding="utf-8")
+    (target / "look.css").write_text(css_variables(), encoding="utf-8")
 
 
 def fonts(modules: Path) -> str:

@@ -107,7 +107,7 @@ def plane_picture(score: Score, points: Tensor | None = None, labels: Tensor | N
     ax.quiver(*torch.cat(_field(score), dim=1).T.numpy(), color="dimgray", angles="xy")
     if points is not None:
         _draw_points(ax, points.flatten(1), labels)
-    ax.set_title("probability and gradient field", fontsize=15)
+    ax.set_title("probability and gradient field", fontsize=show.WIDGET_POINTS)
     return show.png(figure, tight=False)
 
 
@@ -120,7 +120,7 @@ def _field(score: Score) -> tuple[Tensor, Tensor]:
 
 def _draw_points(ax: Axes, points: Tensor, labels: Tensor | None) -> None:
     labels = torch.zeros(len(points)) if labels is None else labels
-    for label, marker, colour in [(0, "o", "navy"), (1, "^", "darkred")]:
+    for label, marker, colour in [(0, "o", "navy"), (1, "^", "darkred")]:  # dark: they lie on blue and red
         x, y = points[labels == label].T.numpy()
         ax.scatter(x, y, marker=marker, c=colour, s=18, edgecolors="white", linewidths=0.5)
 
@@ -136,7 +136,7 @@ class DraggedPoint(anywidget.AnyWidget):
     value = traitlets.List([0.5, 0.5]).tag(sync=True)
     arrow = traitlets.List([0.0, 0.0]).tag(sync=True)
     _esm = Path(__file__).with_name("square.js")
-    _css = Path(__file__).with_name("square.css")
+    _css = show.css_variables() + Path(__file__).with_name("square.css").read_text(encoding="utf-8")
 
 
 def plane_figure(score: Score) -> tuple[Figure, Axes]:
@@ -158,15 +158,15 @@ def plane_figure(score: Score) -> tuple[Figure, Axes]:
         If the score is no probability.
     """
     width, height = SIDE + 3 * MARGIN, SIDE + 2 * MARGIN
-    figure = Figure(figsize=(width / 100, height / 100))  # no pyplot: this may not be the main thread
+    figure = Figure(figsize=(width / show.DPI, height / show.DPI))  # no pyplot: this may not be the main thread
     ax = figure.add_axes((MARGIN / width, MARGIN / height, SIDE / width, SIDE / height))
     beside = (SIDE + 1.2 * MARGIN) / width, MARGIN / height, 0.2 * MARGIN / width, SIDE / height
     bar = figure.colorbar(draw_plane(ax, score), cax=figure.add_axes(beside))
-    bar.set_label("probability of class 1", fontsize=15)
+    bar.set_label("probability of class 1", fontsize=show.WIDGET_POINTS)
     for axis in (ax.xaxis, ax.yaxis, bar.ax.yaxis):
         axis.set_ticks([0, 1])
-        axis.set_tick_params(labelsize=14)
-        axis.label.set_fontsize(15)
+        axis.set_tick_params(labelsize=show.WIDGET_POINTS)
+        axis.label.set_fontsize(show.WIDGET_POINTS)
         axis.labelpad = -10  # between the two numbers
     return figure, ax
 

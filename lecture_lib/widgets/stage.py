@@ -16,6 +16,7 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from lecture_lib.show import css_variables
 from lecture_lib.widgets.panels import Picture
 
 KEPT = 64  # pictures that are remembered, so that going back costs no time: about 10 MB
@@ -118,7 +119,7 @@ class Screen(anywidget.AnyWidget):
     """Shows a piece of HTML as soon as its pictures are decoded; until then the last one stays. Makes type large."""
 
     value = traitlets.Unicode().tag(sync=True)
-    _css = Path(__file__).with_name("stage.css")
+    _css = css_variables() + Path(__file__).with_name("stage.css").read_text(encoding="utf-8")
     _esm = Path(__file__).with_name("stage.js")
 
 

@@ -67,7 +67,9 @@ def entries(section: str) -> set[str]:
 
 
 def body(function: Callable[..., Any]) -> ast.FunctionDef:
-    return ast.parse(inspect.cleandoc("\n" + inspect.getsource(function))).body[0]
+    found = ast.parse(inspect.cleandoc("\n" + inspect.getsource(function))).body[0]
+    assert isinstance(found, ast.FunctionDef)
+    return found
 
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:

@@ -15,7 +15,9 @@ PINS    := pyproject.toml constraints.txt tools/setup_environment.py
 # On Linux, memory that a layer has freed stays for the next one: to fetch it from the system takes a quarter of the time.
 IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=536870912;
 
-LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/*/*/*.py lecture_lib/birds/weights/*) tools/build.py
+LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/*/*/*.py \
+                        lecture_lib/birds/weights/* lecture_lib/*.mplstyle lecture_lib/widgets/*.js lecture_lib/widgets/*.css) \
+             tools/build.py
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
 # One thread a process: with more jobs than cores, waiting threads would take the time of others.

@@ -15,13 +15,16 @@ PINS    := pyproject.toml constraints.txt tools/setup_environment.py
 # On Linux, memory that a layer has freed stays for the next one: to fetch it from the system takes a quarter of the time.
 IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=536870912;
 
-LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/*/*/*.py lecture_lib/birds/weights/*) tools/build.py
+LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/*/*/*.py \
+                        lecture_lib/birds/weights/* lecture_lib/*.mplstyle lecture_lib/widgets/*.js lecture_lib/widgets/*.css) \
+             tools/build.py
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
 # One thread a process: with more jobs than cores, waiting threads would take the time of others.
 JOBS  ?= 3
 PYTEST := OMP_NUM_THREADS=1 pytest -n $(JOBS) --dist loadscope
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
+LINT   := ruff format --check && ruff check && mypy && lint-imports && python -m tools.lint_web
+NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
 # tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates.
 LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
        --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -42,7 +45,7 @@ lab: $(CHECKED) ## open the course in JupyterLab
 
 test: $(DEV) ## format, lint, types, tests, every notebook (with 3 times 4 GB of memory; JOBS=2 for less)
 	@echo "== Format, lint, types"
-	@$(IN_VENV) ruff format --check && ruff check && mypy && lint-imports
+	@$(IN_VENV) $(LINT)
 	@echo "== Tests, and every notebook run and compared with its stored output"
 	@$(IN_VENV) $(PYTEST) -m "not stage" --no-loadscope-reorder tests notebooks solutions $(NBVAL)
 
@@ -52,10 +55,10 @@ test-browser: $(DEV) ## decks, widgets and the explorer in a real browser; with 
 notebooks: $(LECTURES) $(EXERCISES) ## build what is older than its text in course/ or than lecture_lib/
 
 present: $(RUNTIME) ## a chapter as live slides in JupyterLab, run up to its first widget [CHAPTER=03]
-	@$(IN_VENV) exec python tools/present.py $(CHAPTER) --port $(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
+	@$(IN_VENV) exec python -m tools.present $(CHAPTER) --port $(PORT) $(if $(filter no,$(BROWSER)),--no-browser)
 
 slides: $(RUNTIME) ## every lecture as an HTML page in build/slides, for a stick without network
-	@$(IN_VENV) python tools/slides.py notebooks/[0-9]*.ipynb
+	@$(IN_VENV) python -m tools.slides notebooks/[0-9]*.ipynb
 
 explorer: $(CHECKED) ## explain a picture of your own, on a page without code
 	@echo "== Starting the explorer (stop it with Ctrl-C); its address, should no browser open:"
@@ -78,10 +81,10 @@ test-grading: $(DEV) ## grade a class of forty, attackers included (many minutes
 	@$(IN_VENV) GRADE_A_CLASS=1 pytest -s tests/grader/test_grade_forty.py
 
 format: $(DEV) ## lay out and sort the code as `make test` wants it
-	@$(IN_VENV) ruff format && ruff check --fix
+	@$(IN_VENV) ruff format && ruff check --fix && python -m tools.lint_web --write
 
 lint: $(DEV) ## format, lint and types, without the tests
-	@$(IN_VENV) ruff format --check && ruff check && mypy && lint-imports
+	@$(IN_VENV) $(LINT)
 
 constraints: ## pin the newest versions that pyproject.toml allows (then run make test)
 	@$(PYTHON) tools/setup_environment.py --dev --newest --venv build/newest

@@ -10,7 +10,7 @@ from threading import get_ident
 from typing import Any
 
 import torch
-from timm.models.vision_transformer import Attention  # type: ignore[attr-defined]
+from timm.models.vision_transformer import Attention
 from torch import Tensor, nn
 
 from lecture_lib.gradients import check_scores

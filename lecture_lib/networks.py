@@ -13,7 +13,7 @@ from typing import Any
 import timm
 import torch
 import torchvision
-from timm.data import resolve_data_config  # type: ignore[attr-defined]
+from timm.data import resolve_data_config
 from torch import Tensor, nn
 from torch.nn.functional import hardtanh
 from torch.nn.utils.fusion import fuse_conv_bn_weights

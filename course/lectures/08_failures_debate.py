@@ -171,7 +171,7 @@ for kind, row in shares.items():
 figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
 for offset, (kind, row) in zip((-0.2, 0.2), shares.items(), strict=True):
     places = [place + offset for place in range(4)]
-    colour = {"honest": "#56B4E9", "shortcut": "C5"}[kind]
+    colour = {"honest": "C4", "shortcut": "C5"}[kind]
     ax.bar(places, row, width=0.38, color=colour, label=f"{kind} network", hatch="//" if kind == "shortcut" else None)
 ax.axhline(area, color="black", linestyle="--", label=f"share of the area: {area:.2f}")
 ax.set(
@@ -824,7 +824,7 @@ panels = {
     "fall of the score when exchanged": falls,
 }
 for ax, (title, values) in zip(axes, panels.items(), strict=True):
-    colours = ["C5" if part == "beak" else "C0" if part == "wing" else "#BBBBBB" for part in birds.MASKS]
+    colours = ["C5" if part == "beak" else "C0" if part == "wing" else "silver" for part in birds.MASKS]
     ax.barh(birds.MASKS, [float(value) for value in values], color=colours)
     ax.set(title=title)
     ax.title.set_fontsize(10)

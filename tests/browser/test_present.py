@@ -58,7 +58,7 @@ def stage(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, str(ROOT / "tools" / "present.py"), "77", "--no-browser", f"--port={port}"]
+    command = [sys.executable, "-m", "tools.present", "77", "--no-browser", f"--port={port}"]
     command += [f"--lectures={lectures}", f"--folder={tmp_path / 'stage'}"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:

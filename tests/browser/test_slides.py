@@ -11,12 +11,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tests.shared import axe
 from tests.shared import browser as shared
 from tools import slides
 
 ROOT = shared.ROOT
 LECTURES = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-AXE = "axe-core@4.14.1"
 SMALLEST = {"--prose": 26, "--code": 17}  # pixels of a page of 720: 3.6 % and 2.4 % of its height
 LONGEST = 20  # lines of code on a page, to be read from the last row
 MINUTES = (30, 60)
@@ -128,13 +128,6 @@ def show(tmp_path_factory) -> Iterator[Show]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The accessibility checker axe-core, for these tests only."""
-    folder = slides.fetch([AXE], ROOT / "build" / "axe")
-    return (folder / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-
-
 class TestDecks:
     pytestmark = in_browser
 
@@ -172,13 +165,10 @@ class TestDecks:
         assert not show.requests
 
     @pytest.mark.parametrize("lecture", LECTURES, ids=lambda path: path.stem)
-    def test_deck_can_be_read_by_everybody(self, show, axe, lecture):
+    def test_deck_can_be_read_by_everybody(self, show, lecture):
         deck = show.open(show.folder / f"{lecture.stem}.html")
         deck.evaluate(UNROLL)
-        deck.evaluate(axe)
-        found = deck.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
-        assert not [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in serious]
+        assert not axe.violations(deck)
 
     @pytest.mark.parametrize("lecture", LECTURES, ids=lambda path: path.stem)
     def test_no_font_of_the_system_is_used(self, show, lecture):

@@ -67,7 +67,9 @@ def entries(section: str) -> set[str]:
 
 
 def body(function: Callable[..., Any]) -> ast.FunctionDef:
-    return ast.parse(inspect.cleandoc("\n" + inspect.getsource(function))).body[0]
+    found = ast.parse(inspect.cleandoc("\n" + inspect.getsource(function))).body[0]
+    assert isinstance(found, ast.FunctionDef)
+    return found
 
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
@@ -121,7 +123,7 @@ def test_what_comes_back_is_explained(name: str) -> None:
     assert signature.return_annotation is not inspect.Signature.empty
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(body(FUNCTIONS[name]))):
         assert found.get("Yields", "").strip()
-    elif signature.return_annotation is not None and set(signature.parameters) - {"self", "cls"}:
+    elif signature.return_annotation not in (None, "None") and set(signature.parameters) - {"self", "cls"}:
         assert found.get("Returns", "").strip()  # without parameters, the first line says it
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,7 +91,8 @@ def test_separable_function_of_three_variables() -> None:
     start = torch.tensor([0.5, 1, 1], dtype=torch.float64).view(1, 1, 1, 3) / 3
     image = torch.tensor([1.0, 2, 3], dtype=torch.float64).view(1, 1, 1, 3) / 3
     expected = torch.tensor([2.5, 3, math.sin(3) - math.sin(1)], dtype=torch.float64)
-    for options in ({"rule": "gauss", "n_steps": 10}, {"n_steps": 1000}):
+    rules: list[dict[str, Any]] = [{"rule": "gauss", "n_steps": 10}, {"n_steps": 1000}]
+    for options in rules:
         found = gradients.integrated_gradients(score, image, baseline=start, **options)
         close(found.flatten(), expected, rtol=0, atol=1e-6)
 

@@ -15,22 +15,27 @@ PINS    := pyproject.toml constraints.txt tools/setup_environment.py
 # On Linux, memory that a layer has freed stays for the next one: to fetch it from the system takes a quarter of the time.
 IN_VENV := export PATH="$(CURDIR)/.venv/bin:$$PATH" MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TRIM_THRESHOLD_=536870912;
 
-LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/*/*/*.py lecture_lib/birds/weights/*) tools/build.py
+LIBRARY   := $(wildcard lecture_lib/*.py lecture_lib/*/*.py lecture_lib/*/*/*.py \
+                        lecture_lib/birds/weights/* lecture_lib/*.mplstyle lecture_lib/widgets/*.js lecture_lib/widgets/*.css) \
+             tools/build.py
 LECTURES  := $(patsubst course/lectures/%.py,notebooks/%.ipynb,$(wildcard course/lectures/*.py))
 EXERCISES := $(foreach name,$(basename $(notdir $(wildcard course/exercises/*.py))),solutions/$(name)/$(name).ipynb)
 # One thread a process: with more jobs than cores, waiting threads would take the time of others.
 JOBS  ?= 3
 PYTEST := OMP_NUM_THREADS=1 pytest -n $(JOBS) --dist loadscope
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
-# tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates.
-LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter"; exec jupyter lab --log-level=WARN --port=$(PORT) \
+LINT   := ruff format --check && ruff check && mypy && lint-imports && python -m tools.lint_web
+NBVAL  := --nbval --nbval-current-env --nbval-cell-timeout=600 --nbval-sanitize-with=tests/nbval_sanitize.cfg
+# tools/jupyter has the defaults for JupyterLab: no question about news, no search for updates; for students, no tools of
+# nbgrader's that only instructors need (INSTRUCTOR=1 shows them). What is stored in the lectures may be shown as it is.
+LAB := export JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$(if $(INSTRUCTOR),,:$(CURDIR)/tools/jupyter/students)"; \
+       jupyter trust notebooks/*.ipynb >/dev/null; exec jupyter lab --log-level=WARN --port=$(PORT) \
        --ServerApp.root_dir="$(CURDIR)" $(if $(filter no,$(BROWSER)),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help setup lab test test-browser notebooks present slides explorer weights check grade bench test-grading format lint constraints clean
 .SECONDEXPANSION:
 
 help: ## this list
-	@echo "make TARGET [PYTHON=python3] [TORCH=cpu|cuda] [PORT=8888] [BROWSER=no] [CHAPTER=02] [JOBS=3]"
+	@echo "make TARGET [PYTHON=python3] [TORCH=cpu|cuda] [INSTRUCTOR=1] [PORT=8888] [BROWSER=no] [CHAPTER=02] [JOBS=3]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, or bring it up to date
@@ -42,7 +47,7 @@ lab: $(CHECKED) ## open the course in JupyterLab
 
 test: $(DEV) ## format, lint, types, tests, every notebook (with 3 times 4 GB of memory; JOBS=2 for less)
 	@echo "== Format, lint, types"
-	@$(IN_VENV) ruff format --check && ruff check && mypy && lint-imports
+	@$(IN_VENV) $(LINT)
 	@echo "== Tests, and every notebook run and compared with its stored output"
 	@$(IN_VENV) $(PYTEST) -m "not stage" --no-loadscope-reorder tests notebooks solutions $(NBVAL)
 
@@ -78,10 +83,10 @@ test-grading: $(DEV) ## grade a class of forty, attackers included (many minutes
 	@$(IN_VENV) GRADE_A_CLASS=1 pytest -s tests/grader/test_grade_forty.py
 
 format: $(DEV) ## lay out and sort the code as `make test` wants it
-	@$(IN_VENV) ruff format && ruff check --fix
+	@$(IN_VENV) ruff format && ruff check --fix && python -m tools.lint_web --write
 
 lint: $(DEV) ## format, lint and types, without the tests
-	@$(IN_VENV) ruff format --check && ruff check && mypy && lint-imports
+	@$(IN_VENV) $(LINT)
 
 constraints: ## pin the newest versions that pyproject.toml allows (then run make test)
 	@$(PYTHON) tools/setup_environment.py --dev --newest --venv build/newest

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import timm
 import torch
@@ -210,13 +211,13 @@ def grad_cam(subject: Subject) -> Case:
         """What pytorch-grad-cam returns: from 0 to 1 in every image."""
         layer = subject.network.model.get_submodule(subject.layer)
         coarse = activations.grad_cam(subject.score(), images, layer, relu_attributions=True)
-        found = maps.upsample(coarse, tuple(images.shape[2:]))
+        found = maps.upsample(coarse, (images.shape[2], images.shape[3]))
         low, high = found.amin(dim=(1, 2), keepdim=True), found.amax(dim=(1, 2), keepdim=True)
         return (found - low) / (high - low).clamp_min(1e-7)  # where all is negative, the map is 0
 
     def theirs(network: nn.Module, _: int) -> Tensor:
         """The layer sits in the inner network, whichever it is."""
-        inner = network.model if isinstance(network, networks.Network) else network[1]
+        inner = network.model if isinstance(network, networks.Network) else network.get_submodule("1")
         return peers.pytorch_grad_cam(network, images, subject.target, inner.get_submodule(subject.layer))
 
     floor, sizes = _passes(subject, images, backward=False)  # the way back from the last layer takes almost no time
@@ -234,7 +235,7 @@ def fgsm(subject: Subject) -> Case:
 def bim(subject: Subject) -> Case:
     """BIM away from the most probable class."""
     images, climb = subject.images, subject.network.loss(subject.target)
-    options = {"epsilon": EPSILON, "step_size": STEP, "n_steps": STEPS}
+    options: dict[str, Any] = {"epsilon": EPSILON, "step_size": STEP, "n_steps": STEPS}
     peer = Peer("torchattacks", lambda net, _: peers.torchattacks_bim(net, images, subject.target, **options))
     once, sizes = _passes(subject, images)
 

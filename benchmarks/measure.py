@@ -1,5 +1,6 @@
 """Check that all give the same, then time them in turns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,7 +70,7 @@ def check(case: Case, peer: Peer, network: nn.Module, batch_size: int) -> float:
         If they are further apart.
     """
     ours = (peer.expected or case.ours)()
-    if peer.same_noise is None:
+    if peer.same_noise is None or case.noise is None:
         theirs = peer.run(network, batch_size)
     else:
         with peer.same_noise(case.noise):
@@ -106,7 +107,7 @@ def measure(case: Case, rounds: int = 7) -> list[Row]:
     """
     kinds: dict[str, nn.Module | None] = {"same": case.subject.network, "stock": case.subject.stock}
     floor = fastest({size: partial(case.floor, size) for size in case.floor_batch_sizes})
-    calls = {"ours": case.ours, "floor": partial(case.floor, floor)}
+    calls: dict[str, Callable[[], object]] = {"ours": case.ours, "floor": partial(case.floor, floor)}
     sizes: dict[str, dict[str, int]] = {}
     differences: dict[str, dict[str, float]] = {}
     for peer in case.peers:

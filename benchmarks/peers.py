@@ -158,11 +158,11 @@ def timm_rollout(network: nn.Module, vit: nn.Module, images: Tensor) -> Tensor:
 
     There is no package for rollout to compare with. The extractor sees attention only where the fused kernel is off.
     """
-    blocks = [module for module in vit.modules() if hasattr(module, "fused_attn")]
+    blocks: list[Any] = [module for module in vit.modules() if hasattr(module, "fused_attn")]
     for block in blocks:
         block.fused_attn = False
     try:
-        extract = AttentionExtract(vit, method="hook")
+        extract: Any = AttentionExtract(vit, method="hook")
         with torch.no_grad():
             extract.model = network  # the hooks sit in the transformer; the images go through the normalisation
             layers = list(extract(images).values())

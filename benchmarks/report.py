@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.measure import Row
 from benchmarks.timing import Ratio
+from lecture_lib import show
 
 ENOUGH_B = {  # (method, library): how many times as long the peer should take on the stock network
     ("SmoothGrad", "captum"): 1.5,
@@ -125,7 +126,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
         Where to, for example a PNG.
     """
     figure, ax = plt.subplots(figsize=(8, 0.8 + 0.22 * len(rows)), layout="constrained")
-    kinds = {"(a) the same network": ("o", "#0072B2", "a"), "(b) the stock network": ("s", "#D55E00", "b")}
+    kinds = {"(a) the same network": ("o", show.BLUE, "a"), "(b) the stock network": ("s", show.VERMILION, "b")}
     for label, (marker, colour, attribute) in kinds.items():
         ratios = {y: getattr(row, attribute) for y, row in enumerate(rows) if getattr(row, attribute) is not None}
         if not ratios:

@@ -10,7 +10,7 @@ from threading import get_ident
 from typing import Any
 
 import torch
-from timm.models.vision_transformer import Attention  # type: ignore[attr-defined]
+from timm.models.vision_transformer import Attention
 from torch import Tensor, nn
 
 from lecture_lib.gradients import check_scores
@@ -141,10 +141,8 @@ def grad_cam(score: Score, images: Tensor, layer: nn.Module, *, relu_attribution
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels in [0, 1].
+    score, images
+        As in `lecture_lib.gradients.gradient`.
     layer : Module
         The layer of the network that returns the activation maps :math:`A^k`, shape (N, K, h, w).
     relu_attributions : bool

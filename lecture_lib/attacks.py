@@ -66,24 +66,13 @@ def fgsm(score: Score, images: Tensor, *, epsilon: float, until: Criterion | Non
 
     Parameters
     ----------
-    score : function
-        What to climb: from images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels in [0, 1].
-    epsilon : float
-        Largest change of a pixel, in [0, 1]; for example 2/255.
-    until : function or None
-        As in `bim`.
+    score, images, epsilon, until
+        As in `bim`, and so are the errors.
 
     Returns
     -------
     Attack
         The changed images, norms, scores before and after.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `bim`.
 
     References
     ----------
@@ -234,10 +223,8 @@ def misclassified(network: Network, label: str | int) -> Criterion:
 
     Parameters
     ----------
-    network : Network
-        The classifier.
-    label : str or int
-        The class to get away from, as in `lecture_lib.networks.Network.index`.
+    network, label
+        As network and target in `classified_as`, but the class is the one to get away from.
 
     Returns
     -------
@@ -282,10 +269,8 @@ def margin(network: Network, target: str | int) -> Score:
 
     Parameters
     ----------
-    network : Network
-        The classifier.
-    target : str or int
-        The class :math:`l`, as in `lecture_lib.networks.Network.index`.
+    network, target
+        The classifier and the class :math:`l`, as in `classified_as`.
 
     Returns
     -------
@@ -400,8 +385,7 @@ def smallest_epsilon(
 
     def succeeds(epsilon: float) -> bool:
         """Whether the criterion holds for all images."""
-        images = attack(epsilon)
-        return bool(_check(until, images).all())
+        return bool(_check(until, attack(epsilon)).all())
 
     scan = [largest * k / n_scan for k in range(1, n_scan + 1)]
     high = next((epsilon for epsilon in scan if succeeds(epsilon)), math.inf)

@@ -303,9 +303,7 @@ def cascade(network: AnyNetwork, *, n_stages: int | None = None, seed: int = 0) 
     ends = [stage * len(found) // n_stages for stage in range(n_stages + 1)]
     for start, end in pairwise(ends):
         names = [name for _, names in found[start:end] for name in names]
-        network = randomise(
-            network, names, seed=seed
-        )  # a copy of the last twin, in which further layers are shuffled
+        network = randomise(network, names, seed=seed)  # the last twin, in which further layers are shuffled
         yield found[end - 1][0], network
 
 

@@ -11,17 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import psutil
 
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "timm",
-    "numpy",
-    "matplotlib",
-    "jupyterlab",
-    "ipywidgets",
-    "nbgrader",
-    "nbval",
-)
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "matplotlib", "jupyterlab", "ipywidgets", "nbgrader", "nbval")
 LEAST_PYTHON = (3, 11)
 LEAST_MEMORY = 1.5  # GB: the network, JupyterLab and a browser tab fit into it
 
@@ -30,19 +20,16 @@ class MachineError(Exception):
     """A check that failed; the message says what was found, and what mends it."""
 
 
-def python_version() -> str:
-    """Python's version, at least 3.11.
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise MachineError(otherwise)
 
-    Raises
-    ------
-    MachineError
-        If it is older.
-    """
-    if sys.version_info < LEAST_PYTHON:
-        raise MachineError(
-            f"this is Python {platform.python_version()}; install Python 3.11 or newer and set up again"
-        )
-    return f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+
+def python_version() -> str:
+    """Python's version, at least 3.11."""
+    found = f"Python {platform.python_version()}"
+    _demand(sys.version_info >= LEAST_PYTHON, f"this is {found}; install Python 3.11 or newer and set up again")
+    return f"{found} on {platform.system()} {platform.machine()}"
 
 
 def package_versions() -> str:
@@ -63,61 +50,35 @@ def package_versions() -> str:
 
 
 def free_memory() -> str:
-    """Free memory in GB.
-
-    Raises
-    ------
-    MachineError
-        If it is too little for the course.
-    """
+    """Free memory in GB, enough for the course."""
     free = psutil.virtual_memory().available / 1e9
-    if free < LEAST_MEMORY:
-        raise MachineError(f"{free:.1f} GB of memory are free; close other programs until {LEAST_MEMORY} GB are")
-    return f"{free:.1f} GB of memory are free"
+    found = f"{free:.1f} GB of memory are free"
+    _demand(free >= LEAST_MEMORY, f"{found}; close other programs until {LEAST_MEMORY} GB are")
+    return found
 
 
 def weights_load() -> str:
-    """Load EfficientNet-Lite0 and let it look at a photograph.
-
-    Raises
-    ------
-    MachineError
-        If the weights can't be loaded, or the network does not see the tripod.
-    """
+    """Load EfficientNet-Lite0 and let it look at a photograph, on which it should see a tripod."""
     from lecture_lib import networks, pictures
 
     name, probability = networks.efficientnet_lite0().predict(pictures.photo("camera"), top=1)[0][0]
-    if name != "tripod":
-        raise MachineError(f"the network sees {name} instead of a tripod; run: make clean setup")
+    _demand(name == "tripod", f"the network sees {name} instead of a tripod; run: make clean setup")
     return f"the weights load; the network sees a {name} (p = {probability:.2f}) on the photograph 'camera'"
 
 
 def map_computed() -> str:
-    """Compute a saliency map twice and time the second.
-
-    Raises
-    ------
-    MachineError
-        If the map is 0 everywhere or not finite.
-    """
+    """Compute a saliency map twice, and time the second; it should be finite, and not 0 everywhere."""
     from lecture_lib import gradients, maps, networks, pictures
 
     network, image = networks.efficientnet_lite0(), pictures.photo("camera")
     for _ in range(2):  # the first call warms up
         start = time.perf_counter()
         saliency = maps.max_abs(gradients.gradient(network.score("tripod"), image))
-    if not 0 < saliency.max().item() < float("inf"):
-        raise MachineError("the saliency map is empty; run: make clean setup")
+    _demand(0 < saliency.max().item() < float("inf"), "the saliency map is empty; run: make clean setup")
     return f"a saliency map is computed in {1000 * (time.perf_counter() - start):.0f} ms"
 
 
-CHECKS: tuple[Callable[[], str], ...] = (
-    python_version,
-    package_versions,
-    free_memory,
-    weights_load,
-    map_computed,
-)
+CHECKS: tuple[Callable[[], str], ...] = (python_version, package_versions, free_memory, weights_load, map_computed)
 
 
 def report(check: Callable[[], str]) -> tuple[bool, str]:

@@ -63,8 +63,8 @@ def mean_gradient(
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
+    score
+        As in `gradient`.
     samples : iterable of Tensors, each of shape (N, C, H, W)
         The :math:`I_n`. Pixels may leave [0, 1]. One is drawn after another, so a generator needs
         no more memory for more samples.
@@ -167,12 +167,10 @@ def smoothgrad(
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels in [0, 1].
+    score, images
+        As in `gradient`, and so are the errors.
     noise_level, n_samples, seed, noise_blur, correlation
-        How the noise is drawn, see `noisy_samples`.
+        How the noise is drawn, see `noisy_samples` (for errors, too).
     batch_size, progress
         As in `mean_gradient`.
 
@@ -180,11 +178,6 @@ def smoothgrad(
     -------
     Tensor, shape (N, C, H, W)
         Signed; score units per unit of pixel intensity.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `gradient` and `noisy_samples`.
 
     References
     ----------
@@ -230,10 +223,8 @@ def integrated_gradients(  # type: ignore[misc]
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels in [0, 1].
+    score, images
+        As in `gradient`.
     baseline : {"black", "white", "blur", "uniform"} or Tensor
         Where the line starts, see `baseline_images`.
     n_steps : int
@@ -385,20 +376,13 @@ def evaluate(score: Score, images: Tensor) -> Tensor:
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels may leave [0, 1].
+    score, images
+        As in `gradient`, and so are the errors; but pixels may leave [0, 1].
 
     Returns
     -------
     Tensor, shape (N,)
         One number an image.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the score does not return ``(N,)``.
     """
     with torch.no_grad():
         return check_scores(score(images), images)
@@ -422,10 +406,7 @@ def input_gradient(score: Score, images: Tensor) -> Tensor:
     TypeError, ValueError
         If the score does not return ``(N,)``, or does not depend on the images.
     """
-    with (
-        torch.inference_mode(False),
-        torch.enable_grad(),
-    ):  # right even where the caller switched gradients off
+    with torch.inference_mode(False), torch.enable_grad():  # even where the caller switched gradients off
         # What was made in inference mode can have no gradient, but a copy can.
         images = (images.clone() if images.is_inference() else images.detach()).requires_grad_()
         scores = check_scores(score(images), images)

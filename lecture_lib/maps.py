@@ -38,18 +38,13 @@ def mean_abs(attribution: Tensor) -> Tensor:
 
     Parameters
     ----------
-    attribution : Tensor, shape (N, C, H, W)
-        Signed, as the methods return it.
+    attribution
+        As in `max_abs`, with the same error.
 
     Returns
     -------
     Tensor, shape (N, H, W)
         Never negative, and never above `max_abs`.
-
-    Raises
-    ------
-    ValueError
-        If the attribution does not have four axes.
 
     References
     ----------
@@ -67,18 +62,13 @@ def mean(attribution: Tensor) -> Tensor:
 
     Parameters
     ----------
-    attribution : Tensor, shape (N, C, H, W)
-        Signed, as the methods return it.
+    attribution
+        As in `max_abs`, with the same error.
 
     Returns
     -------
     Tensor, shape (N, H, W)
         Signed.
-
-    Raises
-    ------
-    ValueError
-        If the attribution does not have four axes.
 
     References
     ----------
@@ -92,18 +82,13 @@ def positive(attribution: Tensor) -> Tensor:
 
     Parameters
     ----------
-    attribution : Tensor, shape (N, C, H, W)
-        Signed, as the methods return it.
+    attribution
+        As in `max_abs`, with the same error.
 
     Returns
     -------
     Tensor, shape (N, H, W)
         Never negative.
-
-    Raises
-    ------
-    ValueError
-        If the attribution does not have four axes.
 
     References
     ----------

@@ -29,10 +29,8 @@ def linearity_error(score: Score, images: Tensor, direction: Tensor, radius: flo
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels in [0, 1].
+    score, images
+        As in `lecture_lib.gradients.gradient`.
     direction : Tensor, shape (N, C, H, W) or (1, C, H, W)
         Only its direction counts: it is scaled to length 1 (L2 norm), image by image.
     radius : float
@@ -78,12 +76,8 @@ def curvature(score: Score, images: Tensor, direction: Tensor, lengths: Sequence
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels in [0, 1].
-    direction : Tensor, shape (N, C, H, W) or (1, C, H, W)
-        Only its direction counts; for example the perturbation of an attack.
+    score, images, direction
+        As in `linearity_error`; a direction is, for example, the perturbation of an attack.
     lengths : sequence of floats
         The lengths :math:`t > 0` (L2 norm over all pixels). Pixels may leave [0, 1].
 
@@ -157,10 +151,8 @@ def sampling_error(score: Score, samples: Iterable[Tensor], sizes: Sequence[int]
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    samples : iterable of Tensors, each of shape (N, C, H, W)
-        For example `lecture_lib.samples.noisy_samples`.
+    score, samples
+        As in `lecture_lib.gradients.mean_gradient`; for example `lecture_lib.samples.noisy_samples`.
     sizes : sequence of int
         The group sizes n, each at most half the number of samples.
     **options
@@ -180,9 +172,8 @@ def sampling_error(score: Score, samples: Iterable[Tensor], sizes: Sequence[int]
     ----------
     The standard error of a mean, any textbook on statistics; lecture notes, section 2.1, Eq. (1).
     """
-    gradients = torch.stack(
-        [one.flatten() for one in sample_gradients(score, samples, **options)]
-    )  # (samples, pixels)
+    found = sample_gradients(score, samples, **options)
+    gradients = torch.stack([one.flatten() for one in found])  # (samples, pixels)
     total = len(gradients)
     if not all(1 <= size <= total / 2 for size in sizes):
         raise ValueError(f"Expected sizes from 1 to half of the {total} samples, received {list(sizes)}.")

@@ -13,7 +13,7 @@ from typing import Any
 import timm
 import torch
 import torchvision
-from timm.data import resolve_data_config  # type: ignore[attr-defined]
+from timm.data import resolve_data_config
 from torch import Tensor, nn
 from torch.nn.functional import hardtanh
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -130,40 +130,41 @@ class Network(nn.Module):
         ----------
         Simonyan et al. 2013, arXiv:1312.6034, section 2; lecture notes, section 2.1.
         """
-        index = self.index(target)
-        return lambda images: self(images)[:, index]
+        return self._of_class(target, lambda logits: logits)
 
     def probability(self, target: str | int) -> Score:
         r"""The probability of one class, :math:`p_c = e^{S_c} / \sum_k e^{S_k}`, in [0, 1].
 
         Parameters
         ----------
-        target : str or int
-            The class :math:`c`, by name or number; errors as in `index`.
+        target
+            As in `score`.
 
         Returns
         -------
         function
             From images ``(N, C, H, W)`` to probabilities ``(N,)``.
         """
-        index = self.index(target)
-        return lambda images: self(images).softmax(dim=1)[:, index]
+        return self._of_class(target, lambda logits: logits.softmax(dim=1))
 
     def loss(self, target: str | int) -> Score:
         r"""The cross-entropy of one class, :math:`-\log p_c \ge 0`. Small means: sure of this class.
 
         Parameters
         ----------
-        target : str or int
-            The class :math:`c`, by name or number; errors as in `index`.
+        target
+            As in `score`.
 
         Returns
         -------
         function
             From images ``(N, C, H, W)`` to losses ``(N,)``.
         """
-        index = self.index(target)
-        return lambda images: -self(images).log_softmax(dim=1)[:, index]
+        return self._of_class(target, lambda logits: -logits.log_softmax(dim=1))
+
+    def _of_class(self, target: str | int, values: Callable[[Tensor], Tensor]) -> Score:
+        index = self.index(target)  # not only when the score is asked: an unknown class is an error at once
+        return lambda images: values(self(images))[:, index]
 
     def predict(self, images: Tensor, top: int = 5) -> list[list[tuple[str, float]]]:
         """The most probable classes of every image.
@@ -326,9 +327,8 @@ def load(name: str, *, fold: bool = True) -> Network:
     name : str
         "efficientnet_lite0", a name from `lecture_lib.birds.classifiers`, such as "birds_cnn", or a name of
         ``torchvision.models.list_models()`` or ``timm.list_pretrained()``; torchvision is asked first.
-    fold : bool
-        Whether to make networks for ImageNet faster by `fold_batch_norm`, where that leaves their logits as they are
-        but for rounding errors.
+    fold
+        As in `efficientnet_lite0`, for all networks for ImageNet.
 
     Returns
     -------

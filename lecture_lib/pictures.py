@@ -139,7 +139,7 @@ def decode(
     Parameters
     ----------
     file : binary file
-        The contents of a JPEG, PNG or any other file that Pillow reads. Transparent parts become white.
+        The contents of a file as `load` takes it.
     name : str
         For the message, if it is no image.
     size, crop_fraction, interpolation

@@ -46,20 +46,13 @@ def pointing_game(map: Tensor, mask: Tensor) -> Tensor:
 
     Parameters
     ----------
-    map : Tensor, shape (N, H, W)
-        Signed or not, at the resolution of the mask. If several pixels are highest, the first of them counts.
-    mask : Tensor, shape (N, H, W)
-        The share of each pixel that belongs to the region, in [0, 1].
+    map, mask
+        As in `inside_fraction`, and so are the errors. If several pixels are highest, the first of them counts.
 
     Returns
     -------
     Tensor, shape (N,)
         1: inside, 0: outside, between: on the edge of a soft mask.
-
-    Raises
-    ------
-    ValueError
-        If map and mask differ in shape, or the mask is not in [0, 1].
 
     References
     ----------
@@ -78,8 +71,8 @@ def removal_effect(score: Score, images: Tensor, removed: Tensor) -> Tensor:
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
+    score
+        As in `lecture_lib.gradients.gradient`.
     images, removed : Tensors of the same shape (N, C, H, W)
         With and without the thing, pixels in [0, 1].
 
@@ -144,10 +137,8 @@ def deletion_curve(
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    images : Tensor, shape (N, C, H, W)
-        Pixels in [0, 1].
+    score, images
+        As in `lecture_lib.gradients.gradient`.
     map : Tensor, shape (N, H, W)
         Only the order of its values counts.
     baseline : {"black", "white", "blur", "uniform"} or Tensor
@@ -188,17 +179,12 @@ def insertion_curve(
     Parameters
     ----------
     score, images, map, baseline, n_steps
-        As in `deletion_curve`.
+        As in `deletion_curve`, and so are the errors.
 
     Returns
     -------
     Tensor, shape (N, n_steps + 1)
         Scores, from the whole baseline to the whole image.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `deletion_curve`.
 
     References
     ----------

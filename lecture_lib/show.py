@@ -1,27 +1,72 @@
-"""Figures: images and maps side by side, every one with a title, a scale and alt text."""
+"""Figures: images and maps side by side, every one with a title, a scale and alt text; and the look of the course."""
+
+from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from IPython.core.getipython import get_ipython
 from IPython.display import display
+from matplotlib import rc_params_from_file
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image
-from torch import Tensor
 
+if TYPE_CHECKING:
+    from torch import Tensor  # who only asks for the look, such as tools/present.py, need not wait for torch
+
+# ---- The look: what diagrams share is in lecture.mplstyle, all else here ----------------------------------------
+
+STYLE = rc_params_from_file(Path(__file__).with_name("lecture.mplstyle"), use_default_template=False)
+BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION = STYLE["axes.prop_cycle"].by_key()["color"]  # "C0" to "C5"
 SIGNED_COLOURS = "RdBu_r"  # red raises the score, blue lowers it, white is 0; safe for colour-blind readers
 UNSIGNED_COLOURS = "magma"
+INK = "#1a1a1a"  # of words
+WARNING_INK, WARNING_PAPER, WARNING_EDGE = "#5c4400", "#fff3cd", "#b8860b"
+
+# Sizes of type, in pixels of a page of 1280 × 720 that is seen from the back of a room
+PROSE_SIZE = 26  # on slides
+WIDGET_SIZE = 20
+SMALL_SIZE = 18  # code on slides, controls of widgets
+
+DPI = 100  # pixels an inch
+TITLE_POINTS, LABEL_POINTS, TICK_POINTS = (STYLE["font.size"] - less for less in (1, 2, 3))  # of small panels
+WIDGET_POINTS = 72 * WIDGET_SIZE / DPI  # in a figure: as large as a widget's words
 PANEL = 2.5  # inches
 TITLE_WIDTH = 32  # characters that fit above a panel
 FEW_COLOURS = 4096  # diagrams have fewer, photographs and maps have more
+
+
+def css_variables() -> str:
+    """The look for style sheets, which write ``var(--course-blue)``.
+
+    Returns
+    -------
+    str
+        CSS: a rule with one variable for each colour and each size of type.
+    """
+    colours = {
+        "blue": BLUE,
+        "orange": ORANGE,
+        "green": GREEN,
+        "purple": PURPLE,
+        "sky-blue": SKY_BLUE,
+        "vermilion": VERMILION,
+        "ink": INK,
+    }
+    sizes = {"prose-size": PROSE_SIZE, "widget-size": WIDGET_SIZE, "small-size": SMALL_SIZE}
+    values = colours | {name: f"{size}px" for name, size in sizes.items()}
+    return ":root {" + " ".join(f"--course-{name}: {value};" for name, value in values.items()) + "}\n"
+
+
+# ---- Figures ----------------------------------------------------------------------------------------------------
 
 
 def figure(figure: Figure, *, alt: str) -> None:
@@ -57,7 +102,7 @@ def png(figure: Figure, *, tight: bool = True) -> bytes:
         Of a PNG file.
     """
     file = BytesIO()
-    figure.savefig(file, format="png", dpi=100, bbox_inches="tight" if tight else None, facecolor="white")
+    figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight" if tight else None, facecolor="white")
     return file.getvalue()
 
 
@@ -136,10 +181,8 @@ def maps(
         Pixels in [0, 1].
     maps : dict from title to Tensor of shape (1, H, W) or (H, W)
         Drawn in their order.
-    alt : str
-        The whole figure in words.
-    title : str or None
-        Title of the whole figure.
+    alt, title
+        As in `images`.
     label : str
         What a colour means, with the unit.
     same_scale : bool
@@ -159,13 +202,13 @@ def maps(
         raise ValueError("Expected at least one map, received none.")
     grid, axes = _panels(1 + len(maps), columns, title)
     draw_image(axes[0], image, "image")
-    arrays = {name: _two_dimensional(values) for name, values in maps.items()}
-    together = np.concatenate([array.ravel() for array in arrays.values()])
-    for ax, (name, array) in zip(axes[1:], arrays.items(), strict=True):
+    arrays = [_two_dimensional(values) for values in maps.values()]
+    together = np.concatenate([array.ravel() for array in arrays])
+    for ax, (name, values), array in zip(axes[1:], maps.items(), arrays, strict=True):
         scale = together if same_scale else array
         draw_map(
             ax,
-            torch.from_numpy(array),
+            values,
             name,
             label=None if same_scale else label,
             limit=colour_limit(scale, percentile),
@@ -183,11 +226,9 @@ def overlay(image: Tensor, map: Tensor, map_title: str, *, alt: str, label: str,
 
     Parameters
     ----------
-    image : Tensor, shape (1, C, H, W) or (C, H, W)
-        Pixels in [0, 1].
     map : Tensor, shape (1, H, W) or (H, W)
         Signed or not.
-    map_title, alt, label, percentile
+    image, map_title, alt, label, percentile
         As in `maps`.
     """
     grid, axes = _panels(2, 2, None)
@@ -229,12 +270,8 @@ def draw_map(
 
     Parameters
     ----------
-    ax : matplotlib Axes
-        Where to draw.
-    map : Tensor, shape (1, H, W) or (H, W)
-        Signed or not.
-    title : str
-        What is seen.
+    ax, map, title
+        As in `draw_image`, but a map of shape (1, H, W) or (H, W), signed or not.
     label : str or None
         What a colour means, with the unit; adds a colour bar.
     limit : float or None
@@ -280,7 +317,7 @@ def colour_limit(values: np.ndarray[Any, Any], percentile: float) -> float:
 
 def _frame(ax: Axes, title: str) -> None:
     """A title, and a thin line that shows where a white picture ends."""
-    ax.set_title(fill(title, TITLE_WIDTH), fontsize=10)
+    ax.set_title(fill(title, TITLE_WIDTH), fontsize=TITLE_POINTS)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=True, color="0.7", linewidth=0.5)
 
@@ -293,7 +330,7 @@ def _panels(count: int, columns: int, title: str | None) -> tuple[Figure, list[A
     axes = grid.subplots(rows, columns, squeeze=False)
     for ax in axes.flat[count:]:
         ax.axis("off")
-    grid.suptitle(title or "", fontsize=12)
+    grid.suptitle(title or "", fontsize=STYLE["figure.titlesize"])
     return grid, list(axes.flat[:count])
 
 
@@ -321,5 +358,5 @@ def _colour_bar(picture: AxesImage, axes: Sequence[Axes], label: str) -> None:
     beyond = values is not None and (values.max() > high or values.min() < low)
     extend = ("both" if low < 0 else "max") if beyond else "neither"  # pointed ends: some values lie beyond
     bar = axes[0].figure.colorbar(picture, ax=list(axes), extend=extend, shrink=0.8)
-    bar.set_label(label, fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    bar.set_label(label, fontsize=LABEL_POINTS)
+    bar.ax.tick_params(labelsize=TICK_POINTS)

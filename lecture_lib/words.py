@@ -35,10 +35,8 @@ def choose(name: str, known: Iterable[str], kind: str) -> str:
 
     Parameters
     ----------
-    name : str
-        What was typed.
-    known : iterable of str
-        The names that exist.
+    name, known
+        As in `nearest`.
     kind : str
         What is named, for the message: "photograph", "class", …
 

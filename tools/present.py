@@ -30,11 +30,12 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary
 
+from lecture_lib.show import PROSE_SIZE, SMALL_SIZE
 from tools import build
 from tools.editions import room, shows_widget
 
 ROOT = Path(__file__).resolve().parent.parent
-# What differs from JupyterLab in daily use; the same sizes of type as in tools/deck. Code that only draws is hidden …
+# What differs from JupyterLab in daily use. Code that only draws is hidden …
 STYLES = {
     # … unless the cell has still to be run
     ".jp-Deck [data-jpf-cell-tags*=',hide-input,']:not(.jp-mod-noOutputs) .jp-Cell-inputWrapper": {"display": "none"},
@@ -64,7 +65,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "jupyterlab-slideshow/plugin": {"active": True},
     "@deathbeds/jupyterlab-fonts/fonts": {"enabled": True, "styles": STYLES},
     "@jupyterlab/apputils-extension/themes": {
-        "overrides": {"content-font-size1": "26px", "code-font-size": "18px", "ui-font-size1": "18px"}
+        "overrides": {
+            "content-font-size1": f"{PROSE_SIZE}px",
+            "code-font-size": f"{SMALL_SIZE}px",
+            "ui-font-size1": f"{SMALL_SIZE}px",
+        }
     },
     "@jupyterlab/shortcuts-extension/shortcuts": {"shortcuts": SHORTCUTS},
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},

@@ -23,12 +23,13 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from PIL import Image
 
-from tools import build
+from lecture_lib.show import css_variables
+from tools import build, npm
 from tools.editions import STILL, room, slide_type
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "slides"
-MODULES = ROOT / "build" / "npm"
+MODULES = npm.BUILD / "npm"
 TEMPLATE = ROOT / "tools" / "deck"
 SANS = "@fontsource/source-sans-3"
 PACKAGES = ["reveal.js@5.2.1", "mathjax@3.2.2", f"{SANS}@5.3.1"]
@@ -40,40 +41,26 @@ SCRIPTS = [
 ]
 
 
-def fetch(packages: list[str], folder: Path) -> Path:
-    """Put packages of npm into a folder unless they are there; return the folder that holds them."""
-    here = folder / "node_modules"
-    wanted = [name.rpartition("@") for name in packages]
-    if all(f'"version": "{version}"' in _text(here / name / "package.json") for name, _, version in wanted):
-        return here
-    if not (npm := shutil.which("npm")):
-        raise FileNotFoundError(f"Slides need {' and '.join(packages)} from npm, once: please install Node.js's npm.")
-    folder.mkdir(parents=True, exist_ok=True)
-    options = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-    subprocess.run([npm, "install", "--prefix", str(folder), *options, *packages], check=True)
-    return here
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
 def copy_scripts(folder: Path) -> None:
     """Lay the scripts, the style and the fonts that every deck loads into folder/scripts."""
-    modules, target = fetch(PACKAGES, MODULES), folder / "scripts"
+    modules, target = npm.fetch(PACKAGES, MODULES), folder / "scripts"
     target.mkdir(parents=True, exist_ok=True)
     for script in [*(modules / name for name in SCRIPTS), TEMPLATE / "deck.js", TEMPLATE / "deck.css"]:
         shutil.copy(script, target)
     (target / "fonts.css").write_text(fonts(modules), encoding="utf-8")
+    (target / "look.css").write_text(css_variables(), encoding="utf-8")
 
 
 def fonts(modules: Path) -> str:
     """Return a style with its fonts inside: pages fit on every machine. Some browsers load no fonts from files."""
     sans, mono = modules / SANS, Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    licences = [f"/*\n{_text(path)}*/" for path in (sans / "LICENSE", mono / "LICENSE_DEJAVU")]
+    licences = [f"/*\n{path.read_text(encoding='utf-8')}*/" for path in (sans / "LICENSE", mono / "LICENSE_DEJAVU")]
     source = re.compile(r"src: url\(\./(files/[\w-]+\.woff2)\)[^;]*")
     proportional = [
-        source.sub(lambda found: f"src: url({_data_url(sans / found[1])})", _text(sans / f"{style}.css"))
+        source.sub(
+            lambda found: f"src: url({_data_url(sans / found[1])})",
+            (sans / f"{style}.css").read_text(encoding="utf-8"),
+        )
         for style in ("400", "400-italic", "700")
     ]
     fixed = [

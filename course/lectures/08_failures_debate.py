@@ -171,7 +171,7 @@ for kind, row in shares.items():
 figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
 for offset, (kind, row) in zip((-0.2, 0.2), shares.items(), strict=True):
     places = [place + offset for place in range(4)]
-    colour = {"honest": "#56B4E9", "shortcut": "C5"}[kind]
+    colour = {"honest": "C4", "shortcut": "C5"}[kind]
     ax.bar(places, row, width=0.38, color=colour, label=f"{kind} network", hatch="//" if kind == "shortcut" else None)
 ax.axhline(area, color="black", linestyle="--", label=f"share of the area: {area:.2f}")
 ax.set(
@@ -530,12 +530,13 @@ show.figure(
 # *can't* overlook an attack.
 
 # %% slideshow={"slide_type": "fragment"}
-print("          score of the old class     mean of its CAM + bias")
+print("          score of the old class    halves or worse  largest difference to mean of its CAM + bias")
 for name, target in photographs.items():
     both = torch.cat([attacked[name].original, attacked[name].images])
     logits, bias = network.score(target)(both).tolist(), network.model.classifier.bias[network.index(target)].item()
     means = [(maps_of[name]["Grad-CAM"].sum().item() + bias) for maps_of in (before, after)]  # mean of 49 × Grad-CAM
-    print(f"{name:8}{logits[0]:9.0f} → {logits[1]:z4.0f}{means[0]:21.0f} → {means[1]:z4.0f}")
+    apart = max(abs(logit - mean) for logit, mean in zip(logits, means, strict=True))
+    print(f"{name:8}{logits[0]:15.0f}{logits[1] < logits[0] / 2!s:>20}{apart:30.2f}")
 
 # %% slideshow={"slide_type": "subslide"} tags=["hide-input"]
 figure, axes = plt.subplots(3, 4, figsize=(9, 7), layout="constrained")
@@ -823,7 +824,7 @@ panels = {
     "fall of the score when exchanged": falls,
 }
 for ax, (title, values) in zip(axes, panels.items(), strict=True):
-    colours = ["C5" if part == "beak" else "C0" if part == "wing" else "#BBBBBB" for part in birds.MASKS]
+    colours = ["C5" if part == "beak" else "C0" if part == "wing" else "silver" for part in birds.MASKS]
     ax.barh(birds.MASKS, [float(value) for value in values], color=colours)
     ax.set(title=title)
     ax.title.set_fontsize(10)

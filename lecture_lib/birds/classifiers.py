@@ -110,8 +110,8 @@ class BirdAttention(nn.Module):
 
     Parameters
     ----------
-    classes : int
-        How many logits.
+    classes
+        As in `BirdCNN`.
 
     References
     ----------

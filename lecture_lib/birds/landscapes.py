@@ -182,12 +182,11 @@ def cloud(x: float, y: float) -> Piece:
 def conifer(x: float, y: float, size: float) -> Path:
     """A conifer of three tiers."""
     tiers = [(0.12, 0.0), (0.1, 0.13), (0.075, 0.26)]  # half width, height above the ground
-    return together(
-        *(
-            polygon((x - w * size, y + h * size), (x, y + (h + 0.24) * size), (x + w * size, y + h * size))
-            for w, h in tiers
-        )
-    )
+    triangles = [
+        polygon((x - w * size, y + h * size), (x, y + (h + 0.24) * size), (x + w * size, y + h * size))
+        for w, h in tiers
+    ]
+    return together(*triangles)
 
 
 def peaks(heights: list[float], rock: Colour) -> list[Piece]:
@@ -218,12 +217,5 @@ def towers(heights: list[float], colour: Colour) -> list[Piece]:
 
 
 LANDSCAPES: dict[str, Landscape] = {
-    "sea": sea(),
-    "desert": desert(),
-    "forest": forest(),
-    "mountains": mountains(),
-    "meadow": meadow(),
-    "snow": snow(),
-    "dusk": dusk(),
-    "city": city(),
+    make.__name__: make() for make in (sea, desert, forest, mountains, meadow, snow, dusk, city)
 }

@@ -204,10 +204,8 @@ def without_part(scene: Scene, part: str) -> Scene:
 
     Parameters
     ----------
-    scene : Scene
-        Stays as it is.
-    part : str
-        From `PARTS`.
+    scene, part
+        As in `with_part`.
 
     Returns
     -------

@@ -57,22 +57,7 @@ RECIPES: dict[str, Recipe] = {
 
 @lru_cache(maxsize=4)  # three networks learn from the same scenes, and all are tested on the same three sets
 def scenes(n: int, seed: int, shortcut: float | None, progress: bool = False) -> tuple[Tensor, Tensor]:
-    """Images of birds in bytes, to save memory, and their labels.
-
-    Parameters
-    ----------
-    n, seed, shortcut
-        As in `lecture_lib.birds.scenes`.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    images : Tensor of uint8, shape (n, 3, 96, 96)
-        From 0 to 255.
-    labels : Tensor of int64, shape (n,)
-        Numbers of the species.
-    """
+    """Images of birds in bytes, to save memory (n, 3, 96, 96), and the numbers of their species (n,)."""
     described = birds.describe(n, seed, shortcut=shortcut)
     images = torch.empty(n, 3, birds.SIZE, birds.SIZE, dtype=torch.uint8)
     for i, scene in enumerate(tqdm(described, "drawing", unit=" scenes", disable=not progress)):
@@ -81,18 +66,7 @@ def scenes(n: int, seed: int, shortcut: float | None, progress: bool = False) ->
 
 
 def normalised(images: Tensor) -> Tensor:
-    """Images as the networks take them.
-
-    Parameters
-    ----------
-    images : Tensor of uint8
-        From 0 to 255.
-
-    Returns
-    -------
-    Tensor of float32
-        From -1 to 1.
-    """
+    """Images as the networks take them: from bytes to numbers from -1 to 1."""
     return images.float() / 127.5 - 1
 
 
@@ -109,30 +83,14 @@ class Run:
     epoch: int = 0
 
     def save(self, path: Path, recipe: Recipe) -> None:
-        """Write a checkpoint; the old one stays until the new one is complete.
-
-        Parameters
-        ----------
-        path : Path
-            The file; its folder is made.
-        recipe : Recipe
-            Goes into the file.
-        """
+        """Write a checkpoint with its recipe; the old one stays until the new one is complete."""
         path.parent.mkdir(parents=True, exist_ok=True)
         states = {name: getattr(self, name).state_dict() for name in ("model", "optimizer", "schedule")}
         torch.save({"recipe": asdict(recipe), "epoch": self.epoch, **states}, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)
 
     def resume(self, path: Path, recipe: Recipe) -> None:
-        """Go on from a checkpoint, if there is one of the same recipe.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-        recipe : Recipe
-            To be compared with that in the file.
-        """
+        """Go on from a checkpoint, if there is one of the same recipe."""
         if not path.exists():
             return
         states = torch.load(path, weights_only=True, map_location="cpu")
@@ -143,20 +101,7 @@ class Run:
 
 
 def start(name: str, recipe: Recipe) -> Run:
-    """A network with random weights, its optimiser and the plan of its learning rate.
-
-    Parameters
-    ----------
-    name : str
-        From `ARCHITECTURES`.
-    recipe : Recipe
-        Its seed makes the weights.
-
-    Returns
-    -------
-    Run
-        At epoch 0.
-    """
+    """A network with random weights from the seed of its recipe, its optimiser and the plan of its learning rate."""
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         model = ARCHITECTURES[name]().to(DEVICE)
@@ -166,24 +111,10 @@ def start(name: str, recipe: Recipe) -> Run:
 
 
 def train(name: str, recipe: Recipe, checkpoint: Path, *, progress: bool = False) -> nn.Module:
-    """Train a network, or finish its training; see `Recipe`.
+    """Train a network, or finish its training, and return it in evaluation mode; see `Recipe`.
 
-    Parameters
-    ----------
-    name : str
-        From `ARCHITECTURES`.
-    recipe : Recipe
-        How to train it.
-    checkpoint : Path
-        A file to write after each epoch. If it is there already, and of the same recipe, training goes on from it,
-        and ends with the same weights as without the break.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    Module
-        In evaluation mode.
+    The checkpoint is a file that is written after each epoch. If it is there already, and of the same recipe,
+    training goes on from it, and ends with the same weights as without the break.
     """
     run = start(name, recipe)
     run.resume(checkpoint, recipe)
@@ -198,19 +129,7 @@ def train(name: str, recipe: Recipe, checkpoint: Path, *, progress: bool = False
 
 
 def train_epoch(run: Run, recipe: Recipe, images: Tensor, labels: Tensor, description: str | None = None) -> None:
-    """Show every scene to the network once, in random order.
-
-    Parameters
-    ----------
-    run : Run
-        Changed: its weights, and the number of its epoch.
-    recipe : Recipe
-        Batch size and seed.
-    images, labels : Tensors
-        From `scenes`.
-    description : str, optional
-        Show a progress bar with this text.
-    """
+    """Show every scene to the network once, in random order; a description is the text of a progress bar."""
     generator = torch.Generator().manual_seed(1000 * recipe.seed + run.epoch)
     steps = recipe.scenes // recipe.batch_size  # the scenes that don't fill a batch wait for another epoch
     batches = torch.randperm(recipe.scenes, generator=generator).split(recipe.batch_size)[:steps]
@@ -231,44 +150,15 @@ def train_epoch(run: Run, recipe: Recipe, images: Tensor, labels: Tensor, descri
 
 @torch.no_grad()
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of images in which the network finds the species.
-
-    Parameters
-    ----------
-    model : Module
-        In evaluation mode.
-    images, labels : Tensors
-        From `scenes`.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-    """
+    """Share of images in which a network in evaluation mode finds the species."""
     predictions = [model(normalised(batch.to(DEVICE))).argmax(dim=1).cpu() for batch in images.split(100)]
     return float((torch.cat(predictions) == labels).float().mean())
 
 
 def ship(name: str, recipe: Recipe, model: nn.Module, folder: Path, *, progress: bool = False) -> dict[str, Any]:
-    """Write the weights and, beside them, the report: how they came about, how good they are.
+    """Write the weights and, beside them, the report that is returned: how they came about, how good they are.
 
-    Parameters
-    ----------
-    name : str
-        Of the files.
-    recipe : Recipe
-        Goes into the report.
-    model : Module
-        In evaluation mode; its weights are rounded to half precision, in which they are written.
-    folder : Path
-        Is made.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    dict
-        The report.
+    The weights are rounded to half precision, in which they are written, those of the given model, too.
     """
     weights = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -289,17 +179,7 @@ def ship(name: str, recipe: Recipe, model: nn.Module, folder: Path, *, progress:
 def assess(model: nn.Module, *, progress: bool = False) -> dict[str, float]:
     """Accuracy on new scenes: birds anywhere, each in its own landscape, each in that of another species.
 
-    Parameters
-    ----------
-    model : Module
-        In evaluation mode.
-    progress : bool
-        Show a progress bar.
-
-    Returns
-    -------
-    dict
-        Three numbers in [0, 1]; the birds are the same in all three cases.
+    The birds are the same in all three cases.
     """
     cases = {"any_landscape": None, "own_landscape": 1.0, "landscape_of_another": 0.0}
     tests = {case: scenes(TEST_SCENES, TEST_SEED, shortcut, progress) for case, shortcut in cases.items()}

@@ -13,11 +13,23 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from lecture_lib.show import PANEL, colour_limit, draw_image, draw_map, png, small_png
+from lecture_lib.show import (
+    PANEL,
+    WARNING_EDGE,
+    WARNING_INK,
+    WARNING_PAPER,
+    colour_limit,
+    draw_image,
+    draw_map,
+    png,
+    small_png,
+)
 
 SLOPE_LEFT = "share of the slope that the softmax leaves"
 LEFT = "text-align: left"
-WARNING = "background: #fff3cd; color: #5c4400; border-left: 0.3em solid #b8860b; padding: 0.5em"
+WARNING = (
+    f"background: {WARNING_PAPER}; color: {WARNING_INK}; border-left: 0.3em solid {WARNING_EDGE}; padding: 0.5em"
+)
 
 # ---- Limits -----------------------------------------------------------------------------------------------------
 

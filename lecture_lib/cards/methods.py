@@ -1,6 +1,7 @@
 """The methods on an explanation card: their map, the question that it answers, and a test of what it predicts."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -188,12 +189,10 @@ def last_layer_with_maps(network: Network, images: Tensor) -> nn.Module:
         elif isinstance(output, Tensor) and output.ndim == 3:
             last[0] = None
 
-    hooks = [module.register_forward_hook(note) for module in network.modules()]
-    try:
+    with ExitStack() as hooks:
+        for module in network.modules():
+            hooks.callback(module.register_forward_hook(note).remove)
         evaluate(network.score(0), images)
-    finally:
-        for hook in hooks:
-            hook.remove()
     if last[0] is None:
         raise ValueError("Grad-CAM needs a layer with activation maps near the end, and this network has none.")
     return last[0]

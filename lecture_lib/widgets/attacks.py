@@ -31,8 +31,8 @@ def attack(network: Network) -> widgets.VBox:
 
     Parameters
     ----------
-    network : Network
-        A classifier of ImageNet's photographs.
+    network
+        As in `lecture_lib.widgets.methods.smoothgrad`.
 
     Returns
     -------
@@ -57,10 +57,8 @@ def attack_pictures(
         The classifier, asked for probabilities.
     loss : function
         The loss of the class that is attacked; it is climbed, or for "towards the class" descended.
-    image : Tensor, shape (1, C, H, W)
-        Pixels in [0, 1].
-    title : str
-        Names the attack.
+    image, title
+        As in `lecture_lib.widgets.methods.smoothgrad_pictures`.
     levels : float
         Epsilon in units of 1/255.
     n_steps : int
@@ -121,17 +119,12 @@ def bim_path(score: Score, start: tuple[float, float] = (0.5, 0.5)) -> widgets.V
         The probability of class 1, which the attack climbs: from "images" ``(N, 1, 1, 2)``, which hold x₁ and x₂, to
         numbers in [0, 1], shape ``(N,)``.
     start : (float, float)
-        Where the attack starts at first.
+        Where the attack starts at first. Errors are as in `bim_path_picture`.
 
     Returns
     -------
     ipywidgets VBox
         Shows itself at the end of a cell.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `bim_path_picture`.
     """
     controls = {
         "x1": widgets.FloatSlider(start[0], min=0, max=1, step=0.01, description="x₁"),
@@ -197,13 +190,12 @@ def draw_attacks(
     """
     image = torch.tensor(start).view(1, 1, 1, 2)
     one = attacks.fgsm(score, image, epsilon=epsilon).images
-    path = torch.cat(
-        list(attacks.bim_path(score, image, epsilon=epsilon, step_size=step_size, n_steps=n_steps))
-    ).flatten(1)
+    steps = attacks.bim_path(score, image, epsilon=epsilon, step_size=step_size, n_steps=n_steps)
+    path = torch.cat(list(steps)).flatten(1)
     corner = (start[0] - epsilon, start[1] - epsilon)
     ax.add_patch(Rectangle(corner, 2 * epsilon, 2 * epsilon, fill=False, linestyle="--", label="ε-ball"))
-    ax.plot(*torch.cat([image, one]).flatten(1).T, "s-", color="goldenrod", markersize=6, label="FGSM: one step")
+    ax.plot(*torch.cat([image, one]).flatten(1).T, "s-", color=show.ORANGE, markersize=6, label="FGSM: one step")
     ax.plot(*path.T, "o-", color="black", markersize=4, label="BIM: many steps")
     ax.plot(*start, "*", color="white", markeredgecolor="black", markersize=14, label="start")
-    ax.legend(fontsize=10, loc="upper right")
+    ax.legend(fontsize=show.STYLE["legend.fontsize"], loc="upper right")
     return one, path[-1].view(1, 1, 1, 2)

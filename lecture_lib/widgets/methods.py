@@ -6,9 +6,8 @@ soon, then better ones, until a newer move of a slider stops the work on an olde
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from itertools import islice
 from typing import Any
 
 import ipywidgets as widgets
@@ -51,8 +50,8 @@ def integrated_gradients(network: Network) -> widgets.VBox:
 
     Parameters
     ----------
-    network : Network
-        A classifier of ImageNet's photographs.
+    network
+        As in `smoothgrad`.
 
     Returns
     -------
@@ -86,19 +85,21 @@ def smoothgrad_pictures(
     Picture
         After some of the samples and after all, with the standard deviation of the noise in its caption.
     """
-    copies = list(islice(noisy_samples(image, noise_level=noise_level), 1))
-    first = [image_panel(image, "image"), image_panel(copies[0], "one noisy copy")]
+    copy = next(noisy_samples(image, noise_level=noise_level))
     sigma = noise_level * float(image.max() - image.min())
     noise = f"the noise has σ = {sigma:.2f} ({noise_level:.0%} of I_max − I_min)."
-    samples = noisy_samples(image, noise_level=noise_level, n_samples=n_samples)
-    total = torch.zeros_like(image)
-    for count, found in enumerate(gradients.sample_gradients(score, samples, batch_size=FIRST), start=1):
-        total += found
-        if count in SHOWN or count == n_samples:
-            values = maps.max_abs(total / count)
-            so_far = "" if count == n_samples else f" so far, of {n_samples}"
-            caption = f"Mean of {count} gradients{so_far}; {noise}"
-            yield Picture([*first, _map_panel(values, title, UNIT)], caption)
+
+    def maps_so_far() -> Iterator[tuple[Tensor, str]]:
+        """The map of the samples so far, and what to say about it."""
+        samples = noisy_samples(image, noise_level=noise_level, n_samples=n_samples)
+        total = torch.zeros_like(image)
+        for count, found in enumerate(gradients.sample_gradients(score, samples, batch_size=FIRST), start=1):
+            total += found
+            if count in SHOWN or count == n_samples:
+                so_far = "" if count == n_samples else f" so far, of {n_samples}"
+                yield maps.max_abs(total / count), f"Mean of {count} gradients{so_far}; {noise}"
+
+    yield from _pictures(maps_so_far(), image, (copy, "one noisy copy"), title, UNIT)
 
 
 def integrated_gradients_pictures(
@@ -108,12 +109,8 @@ def integrated_gradients_pictures(
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    image : Tensor, shape (1, C, H, W)
-        Pixels in [0, 1].
-    title : str
-        Title of the map.
+    score, image, title
+        As in `smoothgrad_pictures`.
     baseline, n_steps
         As in `lecture_lib.gradients.integrated_gradients`.
 
@@ -122,14 +119,18 @@ def integrated_gradients_pictures(
     Picture
         With few steps, which are done soon, and with all; the completeness gap is in the caption.
     """
-    first = [image_panel(image, "image"), image_panel(baseline_images(image, baseline), f"baseline: {baseline}")]
-    for count in [*(few for few in SHOWN if 2 * few < n_steps), n_steps]:
-        found, gap = gradients.integrated_gradients(
-            score, image, baseline=baseline, n_steps=count, batch_size=FIRST, return_completeness_gap=True
-        )
-        panels = [*first, _map_panel(maps.mean(found), title, "score")]
-        so_far = "" if count == n_steps else f"With {count} steps, until {n_steps} are done: "
-        yield Picture(panels, so_far + _completeness(float(found.sum()), gap.item()))
+
+    def maps_so_far() -> Iterator[tuple[Tensor, str]]:
+        """The map of so many steps, and what to say about it."""
+        for count in [*(few for few in SHOWN if 2 * few < n_steps), n_steps]:
+            found, gap = gradients.integrated_gradients(
+                score, image, baseline=baseline, n_steps=count, batch_size=FIRST, return_completeness_gap=True
+            )
+            so_far = "" if count == n_steps else f"With {count} steps, until {n_steps} are done: "
+            yield maps.mean(found), so_far + _completeness(float(found.sum()), gap.item())
+
+    start = (baseline_images(image, baseline), f"baseline: {baseline}")
+    yield from _pictures(maps_so_far(), image, start, title, "score")
 
 
 def _completeness(total: float, gap: float) -> str:
@@ -140,8 +141,14 @@ def _completeness(total: float, gap: float) -> str:
     )
 
 
-def _map_panel(values: Tensor, title: str, unit: str) -> str:
-    return map_panel(values, title, unit=unit, limit=float(values.abs().flatten().quantile(0.995)))
+def _pictures(
+    found: Iterable[tuple[Tensor, str]], image: Tensor, other: tuple[Tensor, str], title: str, unit: str
+) -> Iterator[Picture]:
+    """The image, another one with its title, and one map after another, each with its caption."""
+    first = [image_panel(image, "image"), image_panel(*other)]
+    for values, caption in found:
+        limit = float(values.abs().flatten().quantile(0.995))
+        yield Picture([*first, map_panel(values, title, unit=unit, limit=limit)], caption)
 
 
 # ---- Grad-CAM on photographs and collages
@@ -176,12 +183,8 @@ def grad_cam_pictures(
 
     Parameters
     ----------
-    score : function
-        From images ``(N, C, H, W)`` to one number per image ``(N,)``.
-    image : Tensor, shape (1, C, H, W)
-        Pixels in [0, 1].
-    title : str
-        Title of the map.
+    score, image, title
+        As in `smoothgrad_pictures`.
     layer, relu_attributions
         As in `lecture_lib.activations.grad_cam`.
 
@@ -198,11 +201,7 @@ def grad_cam_pictures(
     caption = f"{rows} × {columns} cells. " + (
         "No cell is positive." if math.isnan(share) else f"{share:.0%} of what is positive lies on the left half."
     )
-    scale: dict[str, Any] = {
-        "limit": float(found.abs().max()),
-        "signed": bool(found.min() < 0),
-        "unit": "score",
-    }
+    scale: dict[str, Any] = {"limit": float(found.abs().max()), "signed": bool(found.min() < 0), "unit": "score"}
     cells = map_panel(found, f"{rows} × {columns} cells", **scale)
     yield Picture([image_panel(image, "image"), cells, map_panel(upsampled, title, over=image, **scale)], caption)
 

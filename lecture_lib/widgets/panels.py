@@ -16,12 +16,11 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from lecture_lib.show import SIGNED_COLOURS, UNSIGNED_COLOURS
+from lecture_lib.show import BLUE, SIGNED_COLOURS, UNSIGNED_COLOURS, VERMILION
 
 SHOWN = (4, 16, 64)  # after so many samples, or steps, there is a picture: a quarter of a second, then a few seconds
 PANEL = 'style="flex: 1 1 0; min-width: 0; max-width: 15em; margin: 0"'
 ROW = "display: flex; gap: 1em; align-items: flex-start"
-BAR, MARK = "#0072b2", "#d55e00"  # told apart by colour-blind readers
 
 
 class Picture(NamedTuple):
@@ -114,14 +113,14 @@ def bars_panel(names: Sequence[str], now: Sequence[float], earlier: Sequence[flo
     """
     rows = ""
     for name, after, before in zip(names, now, earlier, strict=True):
-        mark = f"position: absolute; left: calc({before:.1%} - 0.4em); color: {MARK}; line-height: 0.8"
-        bar = f"background: {BAR}; height: 0.9em; width: {after:.1%}"
+        mark = f"position: absolute; left: calc({before:.1%} - 0.4em); color: {VERMILION}; line-height: 0.8"
+        bar = f"background: {BLUE}; height: 0.9em; width: {after:.1%}"
         rows += (
             f"<div>{escape(name)} {after:.0%}</div>"
             f'<div style="position: relative; border-left: 1px solid">'
             f'<div style="{mark}">◆</div><div style="{bar}"></div></div>'
         )
-    legend = f'<div><span style="color: {MARK}">◆</span> before</div>'
+    legend = f'<div><span style="color: {VERMILION}">◆</span> before</div>'
     return f"<figure {PANEL}>{_title(title)}{rows}{legend}</figure>"
 
 

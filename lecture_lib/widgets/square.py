@@ -1,5 +1,7 @@
 """The unit square: a classifier of its points, coloured by probability, with a point to drag and its gradient."""
 
+from pathlib import Path
+
 import anywidget
 import ipywidgets as widgets
 import torch
@@ -32,17 +34,12 @@ def plane(score: Score, points: Tensor | None = None, labels: Tensor | None = No
     points : Tensor or None, shape (M, 1, 1, 2)
         Examples to draw, in [0, 1].
     labels : Tensor of int or None, shape (M,)
-        Their classes, 0 or 1.
+        Their classes, 0 or 1. Errors are as in `plane_picture`.
 
     Returns
     -------
     ipywidgets VBox
         Shows itself at the end of a cell. The point follows the mouse, a finger, and the arrow keys.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `plane_picture`.
     """
     png, largest = plane_picture(score, points, labels), float(_field(score)[1].norm(dim=1).max())
     point = DraggedPoint(picture=data_url(png), alt=PLANE_ALT)
@@ -105,7 +102,7 @@ def plane_picture(score: Score, points: Tensor | None = None, labels: Tensor | N
     ax.quiver(*torch.cat(_field(score), dim=1).T.numpy(), color="dimgray", angles="xy")
     if points is not None:
         _draw_points(ax, points.flatten(1), labels)
-    ax.set_title("probability and gradient field", fontsize=15)
+    ax.set_title("probability and gradient field", fontsize=show.WIDGET_POINTS)
     return show.png(figure, tight=False)
 
 
@@ -118,7 +115,7 @@ def _field(score: Score) -> tuple[Tensor, Tensor]:
 
 def _draw_points(ax: Axes, points: Tensor, labels: Tensor | None) -> None:
     labels = torch.zeros(len(points)) if labels is None else labels
-    for label, marker, colour in [(0, "o", "navy"), (1, "^", "darkred")]:
+    for label, marker, colour in [(0, "o", "navy"), (1, "^", "darkred")]:  # dark: they lie on blue and red
         x, y = points[labels == label].T.numpy()
         ax.scatter(x, y, marker=marker, c=colour, s=18, edgecolors="white", linewidths=0.5)
 
@@ -133,56 +130,13 @@ class DraggedPoint(anywidget.AnyWidget):
     place = traitlets.List([MARGIN, SIDE]).tag(sync=True)
     value = traitlets.List([0.5, 0.5]).tag(sync=True)
     arrow = traitlets.List([0.0, 0.0]).tag(sync=True)
+    _esm = Path(__file__).with_name("square.js")
+    _css = show.css_variables() + Path(__file__).with_name("square.css").read_text(encoding="utf-8")
 
     @property
     def still(self) -> str:
         """The picture below the point, as a piece of a page."""
         return f'<img src="{self.picture}" alt="{self.alt}">'
-
-    _esm = """
-    function render({ model, el }) {
-      const [margin, side] = model.get("place");
-      el.innerHTML = `<div style="position: relative; display: inline-block">
-        <img src="${model.get("picture")}" alt="${model.get("alt")}" draggable="false" style="max-width: none">
-        <svg style="position: absolute; left: ${margin}px; top: ${margin}px; overflow: visible"
-             width="${side}" height="${side}">
-          <line stroke="black" stroke-width="4"></line>
-          <path d="M -12 -6 L 0 0 L -12 6 Z"></path>
-          <circle r="9" fill="gold" stroke="black" stroke-width="2" tabindex="0" role="slider"
-                  aria-label="point" style="cursor: grab; touch-action: none"></circle>
-        </svg></div>`;
-      const [svg, line, head, circle] = ["svg", "line", "path", "circle"].map((name) => el.querySelector(name));
-      const draw = () => {
-        const [x, y] = [model.get("value")[0] * side, (1 - model.get("value")[1]) * side];  // SVG counts from the top
-        const [dx, dy] = [model.get("arrow")[0] * side, -model.get("arrow")[1] * side];
-        circle.setAttribute("cx", x), circle.setAttribute("cy", y);
-        circle.setAttribute("aria-valuetext", model.get("value").map((each) => each.toFixed(2)).join(", "));
-        line.setAttribute("x1", x), line.setAttribute("y1", y);
-        line.setAttribute("x2", x + dx), line.setAttribute("y2", y + dy);
-        const angle = Math.atan2(dy, dx) * 180 / Math.PI;
-        head.setAttribute("transform", `translate(${x + dx} ${y + dy}) rotate(${angle})`);
-      };
-      const move = (x, y) => {
-        model.set("value", [x, y].map((each) => Math.min(1, Math.max(0, each))));
-        model.save_changes();
-      };
-      circle.addEventListener("pointerdown", (event) => circle.setPointerCapture(event.pointerId));
-      circle.addEventListener("pointermove", (event) => {
-        if (!circle.hasPointerCapture(event.pointerId)) return;
-        const box = svg.getBoundingClientRect();
-        move((event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height);
-      });
-      const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
-      circle.addEventListener("keydown", (event) => {
-        if (!(event.key in keys)) return;
-        event.preventDefault(), event.stopPropagation();  // the notebook would go to the next cell
-        move(...model.get("value").map((each, axis) => each + 0.02 * keys[event.key][axis]));
-      });
-      model.on("change:value change:arrow", draw);
-      draw();
-    }
-    export default { render };
-    """
 
 
 def plane_figure(score: Score) -> tuple[Figure, Axes]:
@@ -190,29 +144,24 @@ def plane_figure(score: Score) -> tuple[Figure, Axes]:
 
     Parameters
     ----------
-    score : function
-        As in `draw_plane`.
+    score
+        As in `draw_plane`, and so are the errors.
 
     Returns
     -------
     (matplotlib Figure, matplotlib Axes)
         The axes lie MARGIN pixels from the left and from the top, and their sides have SIDE pixels.
-
-    Raises
-    ------
-    ValueError
-        If the score is no probability.
     """
     width, height = SIDE + 3 * MARGIN, SIDE + 2 * MARGIN
-    figure = Figure(figsize=(width / 100, height / 100))  # no pyplot: this may not be the main thread
+    figure = Figure(figsize=(width / show.DPI, height / show.DPI))  # no pyplot: this may not be the main thread
     ax = figure.add_axes((MARGIN / width, MARGIN / height, SIDE / width, SIDE / height))
     beside = (SIDE + 1.2 * MARGIN) / width, MARGIN / height, 0.2 * MARGIN / width, SIDE / height
     bar = figure.colorbar(draw_plane(ax, score), cax=figure.add_axes(beside))
-    bar.set_label("probability of class 1", fontsize=15)
+    bar.set_label("probability of class 1", fontsize=show.WIDGET_POINTS)
     for axis in (ax.xaxis, ax.yaxis, bar.ax.yaxis):
         axis.set_ticks([0, 1])
-        axis.set_tick_params(labelsize=14)
-        axis.label.set_fontsize(15)
+        axis.set_tick_params(labelsize=show.WIDGET_POINTS)
+        axis.label.set_fontsize(show.WIDGET_POINTS)
         axis.labelpad = -10  # between the two numbers
     return figure, ax
 

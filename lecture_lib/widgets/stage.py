@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from html import escape
+from pathlib import Path
 from threading import RLock, local
 from typing import Any
 
@@ -15,6 +16,7 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from lecture_lib.show import css_variables
 from lecture_lib.widgets.panels import Picture
 
 KEPT = 64  # pictures that are remembered, so that going back costs no time: about 10 MB
@@ -98,12 +100,7 @@ class Turn:
         Yields
         ------
         None
-            Unless the work is outdated.
-
-        Raises
-        ------
-        Outdated
-            If so.
+            Unless the work is outdated, which is an error as in `check`.
         """
         with self.background.lock:
             self.check()
@@ -117,51 +114,13 @@ class Screen(anywidget.AnyWidget):
     """Shows a piece of HTML as soon as its pictures are decoded; until then the last one stays. Makes type large."""
 
     value = traitlets.Unicode().tag(sync=True)
+    _css = css_variables() + Path(__file__).with_name("stage.css").read_text(encoding="utf-8")
+    _esm = Path(__file__).with_name("stage.js")
 
     @property
     def still(self) -> str:
         """What is shown, as a piece of a page."""
         return str(self.value)
-
-    _css = """
-    .stage {
-      font-size: 20px; line-height: 1.3; color: var(--jp-content-font-color1, black);
-      --jp-widgets-font-size: 18px; --jp-widgets-inline-height: 38px; --jp-widgets-inline-width: 400px;
-      --jp-widgets-inline-label-width: 110px; --jp-widgets-slider-handle-size: 26px;
-      --jp-widgets-slider-track-thickness: 8px; --jp-widgets-progress-thickness: 12px;
-    }
-    .stage .widget-html, .stage .widget-html-content { height: auto; font-size: 20px; line-height: 1.3; }
-    .stage .noUi-handle:focus, .stage :focus-visible { outline: 4px solid #d55e00; outline-offset: 2px; }
-    """
-    _esm = """
-    function render({ model, el }) {
-      let newest = 0;
-      const show = async () => {
-        const mine = ++newest, next = document.createElement("div");
-        next.innerHTML = model.get("value");
-        const decoded = Promise.allSettled([...next.querySelectorAll("img")].map((image) => image.decode()));
-        const late = new Promise((resolve) => setTimeout(resolve, 1000));  // out of sight, decoding may never end
-        await Promise.race([decoded, late]);
-        if (mine === newest) el.replaceChildren(next);
-      };
-      const stage = () => el.closest(".stage");
-      const nameControls = () => {  // for screen readers: the words beside a slider or bar are its name
-        for (const bar of stage()?.querySelectorAll(".progress") ?? []) bar.setAttribute("role", "progressbar");
-        for (const control of stage()?.querySelectorAll(".widget-slider, .widget-hprogress") ?? [])
-          control.querySelector("[role]")?.setAttribute("aria-label", control.querySelector("label").textContent);
-      };
-      const keepKeys = ({ target, shiftKey, ctrlKey, metaKey }) => {  // JupyterLab has shortcuts for plain keys
-        if (stage()?.contains(target))
-          target.toggleAttribute("data-lm-suppress-shortcuts", !(shiftKey || ctrlKey || metaKey));
-      };
-      window.addEventListener("keydown", keepKeys, true);
-      new ResizeObserver(nameControls).observe(el);  // also called when this element is put into the page
-      model.on("change:value", show);
-      show();
-      return () => window.removeEventListener("keydown", keepKeys, true);
-    }
-    export default { render };
-    """
 
 
 class _Quiet(local):
@@ -290,11 +249,7 @@ class Live(Stage):
         As in `Stage`; ``n_samples`` or ``n_steps`` says how long the work is.
     """
 
-    def __init__(
-        self,
-        draw: Callable[..., Iterable[Picture]],
-        controls: Mapping[str, widgets.ValueWidget],
-    ) -> None:
+    def __init__(self, draw: Callable[..., Iterable[Picture]], controls: Mapping[str, widgets.ValueWidget]) -> None:
         self.draw, self.kept, self.picture = draw, dict[Hashable, str](), Screen()
         super().__init__(controls, list(controls.values()), [self.picture], self._start)
         *_, best = draw(lambda count: None, **self.values())  # is there when the widget appears

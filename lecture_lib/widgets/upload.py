@@ -5,6 +5,7 @@ piece, which a server refuses from 10 MB on without a word to the reader.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -46,26 +47,7 @@ class Upload(anywidget.AnyWidget):
 
     limit = traitlets.Int(LARGEST * 10**6).tag(sync=True)
     piece = traitlets.Int(PIECE).tag(sync=True)
-    _esm = """
-    function render({ model, el }) {
-      el.innerHTML = `<label>your own <input type="file" accept="image/*"></label>`;
-      const input = el.querySelector("input");
-      input.addEventListener("change", async () => {
-        const file = input.files[0];
-        if (!file) return;
-        const [name, size, piece] = [file.name, file.size, model.get("piece")];
-        if (size > model.get("limit")) {
-          model.send({ name, size, refused: true });
-        } else {
-          const contents = await file.arrayBuffer();
-          for (let start = 0; start === 0 || start < size; start += piece)
-            model.send({ name, size, start }, undefined, [contents.slice(start, start + piece)]);
-        }
-        input.value = "";  // so that the same file can be chosen again
-      });
-    }
-    export default { render };
-    """
+    _esm = Path(__file__).with_name("upload.js")
 
     def __init__(self, received: Callable[[str, bytes], None], refused: Callable[[str, int], None]) -> None:
         super().__init__()

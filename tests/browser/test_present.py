@@ -19,10 +19,15 @@ from tools import build, editions, present
 pytestmark = [*shared.MARKS, pytest.mark.stage]
 ROOT = shared.ROOT
 
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+STILL = f'{editions.STILL}<img src="data:image/png;base64,{DOT}" alt="A knob."></div><p></p>'
+
 
 def lecture() -> nbformat.NotebookNode:
     """A title, a cell that counts, a drawing without its code, a widget, and a cell that asks where it runs."""
-    widget = new_output("display_data", data={present.WIDGET: {"model_id": "gone"}, "text/plain": "IntSlider()"})
+    widget = new_output(
+        "display_data", data={editions.WIDGET: {"model_id": "gone"}, "text/html": STILL, "text/plain": "IntSlider()"}
+    )
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     return new_notebook(
         cells=[
@@ -58,7 +63,8 @@ def stage(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     jupytext.write(lecture(), text, fmt="py:percent")
     stored = build.read(text)
     for cell, with_outputs in zip(stored.cells, lecture().cells, strict=True):
-        cell.outputs = with_outputs.get("outputs", [])
+        if cell.cell_type == "code":
+            cell.outputs = with_outputs.outputs
     build.write(editions.reader(stored), tmp_path / "notebooks" / "77_live.ipynb")
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))

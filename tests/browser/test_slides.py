@@ -11,12 +11,13 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tests.shared import axe
 from tests.shared import browser as shared
 from tools import build, slides
+from tools.editions import STILL
 
 ROOT = shared.ROOT
 LECTURES = sorted((ROOT / "course" / "lectures").glob("[0-9]*.py"))
-AXE = "axe-core@4.14.1"
 SMALLEST = {"--prose": 26, "--code": 17}  # pixels of a page of 720: 3.6 % and 2.4 % of its height
 LONGEST = 20  # lines of code on a page, to be read from the last row
 MINUTES = (30, 60)
@@ -128,13 +129,6 @@ def show(tmp_path_factory) -> Iterator[Show]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The accessibility checker axe-core, for these tests only."""
-    folder = slides.fetch([AXE], ROOT / "build" / "axe")
-    return (folder / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-
-
 class TestDecks:
     pytestmark = in_browser
 
@@ -170,13 +164,10 @@ class TestDecks:
         assert not show.requests
 
     @pytest.mark.parametrize("lecture", LECTURES, ids=lambda path: path.stem)
-    def test_deck_can_be_read_by_everybody(self, show, axe, lecture):
+    def test_deck_can_be_read_by_everybody(self, show, lecture):
         deck = show.open(show.folder / f"{lecture.stem}.html")
         deck.evaluate(UNROLL)
-        deck.evaluate(axe)
-        found = deck.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
-        assert not [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in serious]
+        assert not axe.violations(deck)
 
     @pytest.mark.parametrize("lecture", LECTURES, ids=lambda path: path.stem)
     def test_no_font_of_the_system_is_used(self, show, lecture):
@@ -253,11 +244,8 @@ def test_minutes_are_added_up_by_slide():
 
 
 def test_preparing_a_deck():
-    state = {
-        "box": {"state": {"children": ["IPY_MODEL_picture"]}},
-        "picture": {"state": {"value": '<img src="data:image/png;base64,' + DOT + '" alt="A dot.">'}},
-    }
-    view = new_output("display_data", data={slides.WIDGET: {"model_id": "box"}, "text/plain": "VBox()"})
+    still = f'{STILL}<img src="data:image/png;base64,{DOT}" alt="A dot."></div><p><i>Run this cell.</i></p>'
+    view = new_output("display_data", data={"text/html": still, "text/plain": "A dot."})
     notebook = new_notebook(
         cells=[
             cell(
@@ -267,14 +255,14 @@ def test_preparing_a_deck():
             cell("widget()", "subslide", "code", outputs=[view]),
             cell("left out", "skip"),
         ],
-        metadata={"widgets": {slides.STATE: {"state": state}}},
     )
     first, notes, widget, again = slides.prepare(notebook).cells
     assert first.source.endswith("[chapter](02_vanilla_saliency.html), task, [web](https://a.b)")
     assert notes.source == again.source
     assert DOT in widget.outputs[0].data["text/html"]
     assert 'alt="A dot."' in widget.outputs[0].data["text/html"]
-    assert slides.WIDGET in notebook.cells[2].outputs[0].data  # the notebook stays as it is
+    assert "make present" in widget.outputs[0].data["text/html"]
+    assert notebook.cells[2].outputs[0].data["text/html"] == still  # the notebook stays as it is
     page = slides.deck(notebook, "07_dots")
     assert "left out" not in page
     assert "07 · Dots" in page

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.grading, pytest.mark.long]
 class SameKernel(steps.Execute):
     """Runs notebooks as nbgrader does, but all of them in one kernel."""
 
-    manager = None
+    manager: AsyncKernelManager | None = None
 
     def preprocess(self, notebook, resources):
         """Run a notebook in a kernel without names."""

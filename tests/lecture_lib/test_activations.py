@@ -280,7 +280,7 @@ def test_cam_of_an_unknown_class() -> None:
 
 
 def layers_of(network: networks.Network):
-    return [module for module in network.model if isinstance(module, nn.Conv2d | nn.ReLU)]
+    return [module for module in network.model.children() if isinstance(module, nn.Conv2d | nn.ReLU)]
 
 
 @pytest.mark.parametrize("place", range(4))

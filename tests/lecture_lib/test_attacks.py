@@ -16,11 +16,7 @@ from torch import Tensor, nn
 
 from lecture_lib import attacks, networks
 from tests.shared.networks import (
-    BAD_IMAGES,
-    BAD_SCORES,
-    BLIND_SCORES,
     CLASSES,
-    OUT_OF_RANGE,
     PIXELS,
     Logged,
     assert_same_state,
@@ -331,6 +327,12 @@ def test_the_distance_to_a_circle() -> None:
     close(attack.images.flatten() - 0.5, 0.4 * torch.tensor([0.1, 0.05]) / math.hypot(0.1, 0.05), atol=1e-2, rtol=0)
 
 
+def smallest(attack: Callable[..., attacks.Attack], reached: attacks.Criterion) -> attacks.Attack:
+    """The attack with the smallest epsilon that reaches its aim."""
+    epsilon = attacks.smallest_epsilon(lambda e: attack(epsilon=e).images, reached, largest=1.0)
+    return attack(epsilon=epsilon)
+
+
 def test_it_needs_less_than_fgsm_and_bim() -> None:
     network, images = stateful_network(), random_images(4)
     for image in images.split(1):
@@ -339,9 +341,7 @@ def test_it_needs_less_than_fgsm_and_bim() -> None:
         nearest = attacks.minimal_perturbation(network, image, target)
         assert nearest.success.all()
         for attack in (attacks.fgsm, attacks.bim):
-            tried = partial(attack, score, image)
-            epsilon = attacks.smallest_epsilon(lambda e, tried=tried: tried(epsilon=e).images, reached, largest=1.0)
-            assert nearest.l2 < tried(epsilon=epsilon).l2
+            assert nearest.l2 < smallest(partial(attack, score, image), reached).l2
 
 
 def test_a_tie_is_broken() -> None:
@@ -486,30 +486,7 @@ def test_quantize_errors() -> None:
         attacks.quantize(random_images(), levels=1)
 
 
-# ---- errors
-
-
-@pytest.mark.parametrize(("images", "error", "message"), [*BAD_IMAGES, *OUT_OF_RANGE])
-def test_bad_images(images: Any, error: type[Exception], message: str) -> None:
-    score = linear_score(torch.ones(1))
-    with pytest.raises(error, match=message):
-        attacks.fgsm(score, images, epsilon=0.1)
-    with pytest.raises(error, match=message):
-        attacks.minimal_perturbation(stateful_network(), images, "bee")
-    with pytest.raises(error, match=message):
-        attacks.quantize(images)
-
-
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_bad_scores(score: networks.Score, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        attacks.bim(score, random_images(), epsilon=0.1)
-
-
-@pytest.mark.parametrize("score", BLIND_SCORES)
-def test_blind_scores(score: networks.Score) -> None:
-    with pytest.raises(ValueError, match="depends on the image"):
-        attacks.fgsm(score, random_images(), epsilon=0.1)
+# ---- errors (what all methods refuse: test_bad_input.py)
 
 
 @pytest.mark.parametrize("options", [{"epsilon": 2}, {"epsilon": -0.1}, {"epsilon": math.nan}, {"step_size": 1.5}])

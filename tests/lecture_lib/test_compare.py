@@ -66,9 +66,9 @@ def test_the_order_of_the_pixels_does_not_matter(seed: int, k: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     first, second = torch.randint(0, 4, (2, 1, 3, 4), generator=generator).double()  # many ties
     order = torch.randperm(12, generator=generator)
-    shuffled = [map.flatten()[order].view(1, 3, 4) for map in (first, second)]
+    one, other = (map.flatten()[order].view(1, 3, 4) for map in (first, second))
     found = compare.top_k_intersection(first, second, k)
-    close(compare.top_k_intersection(*shuffled, k), found)
+    close(compare.top_k_intersection(one, other, k), found)
     close(compare.top_k_intersection(second, first, k), found)
     assert 0 <= found.item() <= 1 + 1e-12
 

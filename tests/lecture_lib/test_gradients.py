@@ -17,9 +17,6 @@ from tqdm import tqdm
 from lecture_lib import gradients, networks, progress
 from tests.shared.networks import (
     BAD_IMAGES,
-    BAD_SCORES,
-    BLIND_SCORES,
-    OUT_OF_RANGE,
     PIXELS,
     Logged,
     assert_same_state,
@@ -447,42 +444,7 @@ def test_class_model_of_a_wrong_shape(shape: tuple[int, ...]) -> None:
         gradients.class_model(linear_score(torch.ones(1)), shape, n_steps=1)
 
 
-# ---- bad input
-
-
-@pytest.mark.parametrize(("value", "error", "message"), [*BAD_IMAGES, *OUT_OF_RANGE])
-def test_bad_images(value: object, error: type[Exception], message: str) -> None:
-    score = Logged(linear_score(torch.ones(1)))
-    with pytest.raises(error, match=message):
-        gradients.gradient(score, value)
-    assert not score.calls  # said before the network is asked
-
-
-METHODS = {
-    "gradient": gradients.gradient,
-    "mean_gradient": lambda score, images: gradients.mean_gradient(score, [images]),
-    "class_model": lambda score, images: gradients.class_model(score, tuple(images.shape)),
-}
-
-
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_bad_scores(method: Callable[..., Tensor], score: object, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        method(score, random_images())
-
-
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_evaluate_checks_the_score(score: object, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        gradients.evaluate(score, random_images())
-
-
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-@pytest.mark.parametrize("score", BLIND_SCORES)
-def test_scores_that_do_not_see_the_image(method: Callable[..., Tensor], score: networks.Score) -> None:
-    with pytest.raises(ValueError, match="depends on the image, received one that ignores it"):
-        method(score, random_images())
+# ---- bad input (what all methods refuse: test_bad_input.py)
 
 
 def test_evaluate_gives_scores_without_a_graph() -> None:

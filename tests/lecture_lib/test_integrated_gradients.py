@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,6 @@ from torch import Tensor
 
 from lecture_lib import gradients, networks, pictures, samples
 from tests.shared.networks import (
-    BAD_IMAGES,
-    BAD_SCORES,
-    BLIND_SCORES,
-    OUT_OF_RANGE,
     PIXELS,
     Logged,
     assert_same_state,
@@ -94,7 +91,8 @@ def test_separable_function_of_three_variables() -> None:
     start = torch.tensor([0.5, 1, 1], dtype=torch.float64).view(1, 1, 1, 3) / 3
     image = torch.tensor([1.0, 2, 3], dtype=torch.float64).view(1, 1, 1, 3) / 3
     expected = torch.tensor([2.5, 3, math.sin(3) - math.sin(1)], dtype=torch.float64)
-    for options in ({"rule": "gauss", "n_steps": 10}, {"n_steps": 1000}):
+    rules: list[dict[str, Any]] = [{"rule": "gauss", "n_steps": 10}, {"n_steps": 1000}]
+    for options in rules:
         found = gradients.integrated_gradients(score, image, baseline=start, **options)
         close(found.flatten(), expected, rtol=0, atol=1e-6)
 
@@ -378,15 +376,7 @@ def test_nothing_changes_and_no_graph_comes_back(mode: type, baseline: str) -> N
     assert not any(value.requires_grad for value in found)
 
 
-# ---- bad input
-
-
-@pytest.mark.parametrize(("value", "error", "message"), [*BAD_IMAGES, *OUT_OF_RANGE])
-def test_bad_images(value: object, error: type[Exception], message: str) -> None:
-    score = Logged(linear_score(torch.ones(1)))
-    with pytest.raises(error, match=message):
-        gradients.integrated_gradients(score, value)
-    assert not score.calls
+# ---- bad input (what all methods refuse: test_bad_input.py)
 
 
 @pytest.mark.parametrize(
@@ -413,15 +403,3 @@ def test_bad_options(options: dict[str, object], error: type[Exception], message
     with pytest.raises(error, match=message):
         gradients.integrated_gradients(score, random_images(), **options)
     assert not score.calls
-
-
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_bad_scores(score: object, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        gradients.integrated_gradients(score, random_images(), n_steps=1)
-
-
-@pytest.mark.parametrize("score", BLIND_SCORES)
-def test_scores_that_do_not_see_the_image(score: networks.Score) -> None:
-    with pytest.raises(ValueError, match="depends on the image"):
-        gradients.integrated_gradients(score, random_images())

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from random import Random
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_what_raises_minus_what_lowers_is_the_mean(attribution: Tensor) -> None:
 @pytest.mark.parametrize("rule", RULES)
 @given(attributions, st.randoms(use_true_random=False))
 def test_the_order_of_the_channels_does_not_matter(
-    rule: Callable[[Tensor], Tensor], attribution: Tensor, random: object
+    rule: Callable[[Tensor], Tensor], attribution: Tensor, random: Random
 ) -> None:
     order = list(range(attribution.shape[1]))
     random.shuffle(order)

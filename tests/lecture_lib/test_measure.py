@@ -7,13 +7,9 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from lecture_lib import measure, networks
+from lecture_lib import measure
 from lecture_lib.gradients import gradient
 from tests.shared.networks import (
-    BAD_IMAGES,
-    BAD_SCORES,
-    BLIND_SCORES,
-    OUT_OF_RANGE,
     PIXELS,
     assert_same_state,
     linear_score,
@@ -122,24 +118,6 @@ def test_a_direction_without_direction(value: float) -> None:
     direction[1] = value
     with pytest.raises(ValueError, match="direction of a"):
         measure.linearity_error(linear_score(WEIGHT), IMAGES, direction, 0.1)
-
-
-@pytest.mark.parametrize(("value", "error", "message"), [*BAD_IMAGES, *OUT_OF_RANGE])
-def test_bad_images(value: object, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        measure.linearity_error(linear_score(torch.ones(1)), value, torch.ones(1, 3, 8, 8), 0.1)
-
-
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_bad_scores(score: object, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        measure.linearity_error(score, IMAGES, DIRECTION, 0.1)
-
-
-@pytest.mark.parametrize("score", BLIND_SCORES)
-def test_scores_that_do_not_see_the_image(score: networks.Score) -> None:
-    with pytest.raises(ValueError, match="depends on the image"):
-        measure.linearity_error(score, IMAGES, DIRECTION, 0.1)
 
 
 @pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])

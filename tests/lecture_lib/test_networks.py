@@ -220,7 +220,7 @@ def test_a_batch_norm_without_a_convolution_before_it_stays() -> None:
     before = model.state_dict()
     networks.fold_batch_norm(model, random_images())
     assert_same_state(before, model.state_dict())
-    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in model) == 2
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in model.children()) == 2
 
 
 class Shortcut(nn.Module):

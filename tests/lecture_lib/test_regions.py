@@ -6,9 +6,6 @@ from torch import Tensor
 
 from lecture_lib import birds, regions, samples
 from tests.shared.networks import (
-    BAD_IMAGES,
-    BAD_SCORES,
-    OUT_OF_RANGE,
     PIXELS,
     Logged,
     linear_score,
@@ -216,24 +213,3 @@ def test_bad_input(curve) -> None:
         curve(red_score, IMAGES, MAP, n_steps=0)
     with pytest.raises(ValueError, match="baseline"):
         curve(red_score, IMAGES, MAP, baseline="purple")
-
-
-CALLS = [
-    lambda score, images: regions.removal_effect(score, images, images),
-    lambda score, images: regions.deletion_curve(score, images, MAP),
-    lambda score, images: regions.insertion_curve(score, images, MAP),
-]
-
-
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_bad_scores(call, score, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        call(score, IMAGES)
-
-
-@pytest.mark.parametrize("call", [*CALLS, lambda score, images: regions.replace_region(images, LEFT)])
-@pytest.mark.parametrize(("images", "error", "message"), [*BAD_IMAGES, *OUT_OF_RANGE])
-def test_bad_images(call, images, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        call(red_score, images)

@@ -1,5 +1,6 @@
 """Every figure through a real IPython shell, as a notebook gets it."""
 
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -13,6 +14,7 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 from traitlets.config import Config
@@ -291,3 +293,53 @@ def test_a_small_picture_of_few_colours_is_the_picture() -> None:
     few = gradation().quantize(100, dither=Image.Dither.NONE).convert("RGB")
     with Image.open(BytesIO(show.small_png(few))) as small:
         assert np.array_equal(np.asarray(small.convert("RGB")), np.asarray(few))
+
+
+# ---- the look
+
+
+ROOT = Path(show.__file__).resolve().parents[1]
+FILES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for room in ("benchmarks", "course", "grader", "lecture_lib", "tools")
+    for kind in ("css", "j2", "js", "mplstyle", "py")
+    for path in (ROOT / room).rglob(f"*.{kind}")
+    if "birds" not in path.parts  # the colours of a drawn bird are what a picture shows
+}
+PALETTE = re.findall(r'"([0-9A-F]{6})"', FILES["lecture_lib/lecture.mplstyle"])
+COLOUR = re.compile(rf"#[0-9a-f]{{6}}\b|#[0-9a-f]{{3}}\b|\b(?:{'|'.join(PALETTE)})\b", re.IGNORECASE)
+
+
+def test_colours_are_written_in_one_place() -> None:
+    assert len(PALETTE) == 6
+    found = {name: [colour.upper() for colour in COLOUR.findall(text)] for name, text in FILES.items()}
+    written = [colour for colours in found.values() for colour in colours]
+    assert len(written) == len(set(written))
+    assert {name for name, colours in found.items() if colours} == {
+        "lecture_lib/lecture.mplstyle",
+        "lecture_lib/show.py",
+    }
+
+
+def test_style_sheets_know_the_colours_of_figures() -> None:
+    offered = dict(re.findall(r"--course-([\w-]+): ([^;]+);", show.css_variables()))
+    assert [offered[name] for name in ("blue", "orange", "green", "purple", "sky-blue", "vermilion")] == [
+        f"#{colour}" for colour in PALETTE
+    ]
+    used = {name for file, text in FILES.items() for name in re.findall(r"var\(--course-([\w-]+)\)", text)}
+    assert used == set(offered)
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2: of a colour in sRGB."""
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [(show.INK, "white"), (show.WARNING_INK, show.WARNING_PAPER), (show.BLUE, "white")],
+    ids=["words", "warnings", "links"],
+)
+def test_words_have_enough_contrast(ink: str, paper: str) -> None:
+    assert (luminance(paper) + 0.05) / (luminance(ink) + 0.05) >= 4.5  # WCAG 2.2, success criterion 1.4.3

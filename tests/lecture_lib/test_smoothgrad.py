@@ -13,10 +13,6 @@ from torch import Tensor
 
 from lecture_lib import gradients, networks, pictures, samples
 from tests.shared.networks import (
-    BAD_IMAGES,
-    BAD_SCORES,
-    BLIND_SCORES,
-    OUT_OF_RANGE,
     PIXELS,
     Logged,
     assert_same_state,
@@ -202,15 +198,7 @@ def test_nothing_changes_and_no_graph_comes_back(mode: type) -> None:
     assert images.grad is None
 
 
-# ---- bad input
-
-
-@pytest.mark.parametrize(("value", "error", "message"), [*BAD_IMAGES, *OUT_OF_RANGE])
-def test_bad_images(value: object, error: type[Exception], message: str) -> None:
-    score = Logged(linear_score(torch.ones(1)))
-    with pytest.raises(error, match=message):
-        gradients.smoothgrad(score, value)
-    assert not score.calls
+# ---- bad input (what all methods refuse: test_bad_input.py)
 
 
 @pytest.mark.parametrize(
@@ -229,15 +217,3 @@ def test_bad_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         gradients.smoothgrad(score, random_images(), **options)
     assert not score.calls
-
-
-@pytest.mark.parametrize(("score", "error", "message"), BAD_SCORES)
-def test_bad_scores(score: object, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        gradients.smoothgrad(score, random_images(), n_samples=1)
-
-
-@pytest.mark.parametrize("score", BLIND_SCORES)
-def test_scores_that_do_not_see_the_image(score: networks.Score) -> None:
-    with pytest.raises(ValueError, match="depends on the image"):
-        gradients.smoothgrad(score, random_images())

@@ -3,8 +3,7 @@
 from functools import cache
 from typing import Any
 
-from tests.shared import browser as shared
-from tools import slides
+from tools import npm
 
 AXE = "axe-core@4.14.1"
 
@@ -12,7 +11,7 @@ AXE = "axe-core@4.14.1"
 @cache
 def source() -> str:
     """The checker's own code."""
-    return (slides.fetch([AXE], shared.ROOT / "build" / "axe") / "axe-core" / "axe.min.js").read_text("utf-8")
+    return (npm.fetch([AXE], npm.BUILD / "axe") / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 def violations(page: Any, within: str = "html") -> list[str]:

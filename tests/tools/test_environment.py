@@ -77,6 +77,7 @@ def version(text: str) -> tuple[int, ...]:
             {"torch", "numpy", "matplotlib"},
         ),  # torch and friends come with the first module that is used
         ("lecture_lib.networks", {"matplotlib", "scipy", "ipywidgets"}),  # seconds on the way to the first map
+        ("tools.present", {"torch"}),  # which only asks for sizes of type
     ],
 )
 def test_an_import_does_not_load_what_it_does_not_need(module, unwanted):

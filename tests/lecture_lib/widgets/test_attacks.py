@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from lecture_lib import attacks, pictures
@@ -103,6 +104,7 @@ def test_paths_in_the_plane_end_where_the_attacks_end() -> None:
     torch.testing.assert_close(one.flatten(), torch.tensor([0.5, 0.4]))
     torch.testing.assert_close(many.flatten(), torch.tensor([0.4, 0.3]))
     ball, *_ = ax.patches
+    assert isinstance(ball, Rectangle)
     assert (*ball.get_xy(), ball.get_width(), ball.get_height()) == pytest.approx((0.1, 0.0, 0.4, 0.4))
     plt.close()
 

@@ -164,14 +164,16 @@ def test_numbers_at_a_point(x: float, y: float) -> None:
     assert (dx, dy) == pytest.approx((4 * p * (1 - p), 8 * p * (1 - p)), rel=1e-3)
 
 
-def colour(picture: bytes, x: float, y: float) -> tuple[int, int, int]:
+def colour(picture: bytes, x: float, y: float) -> tuple[int, ...]:
     """Of the pixel at a point of the unit square."""
     place = (
         round(square.MARGIN + x * square.SIDE),
         round(square.MARGIN + (1 - y) * square.SIDE),
     )
     with Image.open(io.BytesIO(picture)) as image:
-        return image.convert("RGB").getpixel(place)
+        found = image.convert("RGB").getpixel(place)
+    assert isinstance(found, tuple)
+    return found
 
 
 def test_the_plane_is_red_where_the_probability_is_high_and_lies_where_the_point_is_drawn() -> None:
@@ -519,7 +521,7 @@ def test_the_bar_moves_with_the_samples() -> None:
     widget.options["n_samples"].value = 20
     settled(widget)
     assert [value for value, _, _ in seen] == [4, 8, 12, 16, 20]
-    assert {rest for _, *rest in map(tuple, seen) for rest in [tuple(rest)]} == {(20, "visible")}
+    assert {(longest, visibility) for _, longest, visibility in seen} == {(20, "visible")}
 
 
 def test_the_state_that_a_notebook_stores_is_small() -> None:

@@ -1,0 +1,51 @@
+"""A lecture as a reader opens it in JupyterLab: not marked as changed, nothing given away, widgets in sight."""
+
+import re
+import subprocess
+
+import nbformat
+import pytest
+
+from tests.shared import browser as shared
+from tools import build, editions
+
+pytestmark = [*shared.MARKS, pytest.mark.stage]
+LECTURES = sorted((shared.ROOT / "course" / "lectures").glob("[0-9]*.py"))
+WORDS = re.compile(r"[A-Za-z]{4,}(?: [a-z]+){3,}")
+
+
+def first_words(cell: nbformat.NotebookNode) -> str:
+    """A few words of a speaker note, as they would stand on the page."""
+    return next(iter(WORDS.findall(cell.source.split("**", 2)[-1])), "")
+
+
+def test_every_lecture_opens_unchanged_and_gives_nothing_away(lab) -> None:
+    from playwright.sync_api import sync_playwright
+
+    address, folder = lab
+    subprocess.run(["jupyter", "trust", *map(str, (folder / "notebooks").glob("*.ipynb"))], check=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shared.BROWSER, args=shared.FLAGS.split())
+        for text in LECTURES:
+            page = browser.new_page(viewport={"width": 1400, "height": 30_000})  # all of it is in view
+            page.goto(f"{address}/lab/tree/notebooks/{text.stem}.ipynb?token=t")
+            page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+            page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)
+            page.wait_for_timeout(1500)
+            assert page.locator(".jp-mod-dirty").count() == 0, text.stem
+            shown = page.locator(".jp-Notebook").inner_text()
+            whole = build.read(text)
+            notes = [first_words(cell) for cell in whole.cells if editions.slide_type(cell) == "notes"]
+            assert not [words for words in notes if words and words in shown], text.stem
+            folded = page.locator(".jp-OutputArea-output:visible").count()
+            stored = nbformat.read(folder / "notebooks" / f"{text.stem}.ipynb", as_version=4)
+            open_outputs = sum(
+                len(cell.outputs)
+                for cell in stored.cells
+                if cell.cell_type == "code" and not cell.metadata.get("jupyter", {}).get("outputs_hidden")
+            )
+            assert folded == open_outputs, text.stem
+            for still in page.locator(".still img").all():
+                assert still.evaluate("image => image.decode().then(() => image.naturalWidth > 50)")
+            page.close()
+        browser.close()

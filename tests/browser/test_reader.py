@@ -27,8 +27,8 @@ def test_every_lecture_opens_unchanged_and_gives_nothing_away(lab) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shared.BROWSER, args=shared.FLAGS.split())
         for text in LECTURES:
-            page = browser.new_page(viewport={"width": 1400, "height": 30_000})  # all of it is in view
-            page.goto(f"{address}/lab/tree/notebooks/{text.stem}.ipynb?token=t")
+            page = browser.new_context(viewport={"width": 1400, "height": 30_000}).new_page()  # all is in view
+            page.goto(f"{address}/lab/tree/notebooks/{text.stem}.ipynb?token=t&reset")
             page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
             page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)
             page.wait_for_timeout(1500)
@@ -47,5 +47,5 @@ def test_every_lecture_opens_unchanged_and_gives_nothing_away(lab) -> None:
             assert folded == open_outputs, text.stem
             for still in page.locator(".still img").all():
                 assert still.evaluate("image => image.decode().then(() => image.naturalWidth > 50)")
-            page.close()
+            page.context.close()
         browser.close()

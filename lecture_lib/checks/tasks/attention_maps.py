@@ -240,8 +240,8 @@ def _rollout(
 
 
 def _rollout_cases(seed: int) -> list[Arguments]:
-    """Heads of different weight; one layer alone among the numbers of layers."""
-    sizes = [(3, 2, 4, 2), (4, 1, 3, 3), (2, 3, 2, 2), (1, 2, 3, 2)]
+    """Heads of different weight."""
+    sizes = [(3, 2, 4, 2), (4, 1, 3, 3), (2, 3, 2, 2)]
     return [
         (_attention(seed + i, *size), normal(seed + 9 + i, (size[0], size[2])).softmax(dim=1))
         for i, size in enumerate(sizes)
@@ -252,7 +252,11 @@ ROLLOUT = Task(
     name="rollout",
     section="lecture 06, “Rollout”",
     parameters=(
-        Parameter("attention", "weights; every row adds up to 1", "(layers, N, heads, tokens, tokens)"),
+        Parameter(
+            "attention",
+            "weights of at least two layers; every row adds up to 1",
+            "(layers, N, heads, tokens, tokens)",
+        ),
         Parameter(
             "head_weights", "how much each head counts in each layer; every row adds up to 1", "(layers, heads)"
         ),
@@ -324,7 +328,7 @@ ROLLOUT = Task(
             "This is the last layer alone. Multiply with the layers before it.",
         ),
         Mistake(
-            partial(_rollout, combine=lambda layers: _multiplied(layers[min(1, len(layers) - 1) :])),
+            partial(_rollout, combine=lambda layers: _multiplied(layers[1:])),
             "The first layer is left out.",
         ),
         Mistake(

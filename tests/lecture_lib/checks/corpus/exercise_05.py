@@ -2,7 +2,7 @@
 
 RIGHT: dict[str, list[str]] = {
     "layer_output": [
-        r'''
+        r"""
 def layer_output(network, layer, images):
     kept = []
 
@@ -13,8 +13,8 @@ def layer_output(network, layer, images):
     network(images)
     handle.remove()
     return kept[0]
-''',
-        r'''
+""",
+        r"""
 def layer_output(network, layer, images):
     store = {}
 
@@ -28,7 +28,7 @@ def layer_output(network, layer, images):
     finally:
         handle.remove()  # also when the network fails
     return store["maps"]
-''',
+""",
         r'''
 class Recorder:
     """Keeps copies of what a layer returns, while the with-block runs."""
@@ -53,7 +53,7 @@ def layer_output(network, layer, images):
         network(images)
     return recorder.copies[-1]
 ''',
-        r'''
+        r"""
 def layer_output(network, layer, images):
     # one hook for all modules, which only listens to the one we want
     from torch.nn.modules.module import register_module_forward_hook
@@ -69,19 +69,19 @@ def layer_output(network, layer, images):
     network(images)
     handle.remove()
     return answer
-''',
+""",
     ],
     "class_activation_map": [
-        r'''
+        r"""
 def class_activation_map(activation, classifier_weight, index):
     weights = classifier_weight[index]
     return (weights[:, None, None] * activation).sum(dim=1)
-''',
-        r'''
+""",
+        r"""
 def class_activation_map(activation, classifier_weight, index):
     return torch.einsum("k,nkhw->nhw", classifier_weight[index], activation)
-''',
-        r'''
+""",
+        r"""
 def class_activation_map(activation, classifier_weight, index):
     N, K, h, w = activation.shape
     cam = torch.zeros(N, h, w, dtype=activation.dtype)
@@ -90,16 +90,16 @@ def class_activation_map(activation, classifier_weight, index):
             weight = classifier_weight[index][k]
             cam[n] = cam[n] + weight * activation[n][k]
     return cam
-''',
-        r'''
+""",
+        r"""
 def class_activation_map(activation, classifier_weight, index):
     # a weighted sum over channels is a convolution with a 1 x 1 filter
     filters = classifier_weight[index].view(1, -1, 1, 1)
     return F.conv2d(activation, filters).squeeze(1)
-''',
+""",
     ],
     "grad_cam": [
-        r'''
+        r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -115,8 +115,8 @@ def grad_cam(network, images, target, layer):
     (gradient,) = torch.autograd.grad(scores.sum(), maps)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     return (weights * maps).sum(dim=1).relu()
-''',
-        r'''
+""",
+        r"""
 def grad_cam(network, images, target, layer):
     # the maps become leaves of a new graph, so that the images need no gradient
     leaves = []
@@ -135,8 +135,8 @@ def grad_cam(network, images, target, layer):
     grad = torch.autograd.grad(total, A)[0]
     alpha = grad.flatten(2).mean(-1)
     return torch.einsum("nk,nkhw->nhw", alpha, A.detach()).clamp(min=0)
-''',
-        r'''
+""",
+        r"""
 def grad_cam(network, images, target, layer):
     saved = {}
 
@@ -159,7 +159,7 @@ def grad_cam(network, images, target, layer):
     weighted = activation * weights[:, :, None, None]
     cam = weighted.sum(dim=1)
     return F.relu(cam)
-''',
+""",
         r'''
 def grad_cam(network, images, target, layer):
     """One image after the other, and one map after the other."""
@@ -182,17 +182,17 @@ def grad_cam(network, images, target, layer):
 ''',
     ],
     "upsample": [
-        r'''
+        r"""
 def upsample(map, size):
     return F.interpolate(map[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-''',
-        r'''
+""",
+        r"""
 def upsample(map, size):
     # the images go where the channels should be: that is all the same to the interpolation
     layer = torch.nn.Upsample(size=tuple(size), mode="bilinear")
     return layer(map.unsqueeze(0)).squeeze(0)
-''',
-        r'''
+""",
+        r"""
 def upsample(map, size):
     H, W = size
     n = map.shape[0]
@@ -202,7 +202,7 @@ def upsample(map, size):
     grid = torch.stack([xx, yy], dim=-1).expand(n, H, W, 2)
     out = F.grid_sample(map.unsqueeze(1), grid, mode="bilinear", padding_mode="border", align_corners=False)
     return out.squeeze(1)
-''',
+""",
         r'''
 def upsample(map, size):
     """By hand: first along the rows, then along the columns, each time a matrix."""
@@ -225,12 +225,12 @@ def upsample(map, size):
 ''',
     ],
     "share_inside": [
-        r'''
+        r"""
 def share_inside(map, mask):
     positive = map.clamp(min=0)
     return (positive * mask).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
-''',
-        r'''
+""",
+        r"""
 def share_inside(map, mask):
     shares = []
     for one_map, one_mask in zip(map, mask):
@@ -243,14 +243,14 @@ def share_inside(map, mask):
                     inside += value
         shares.append(inside / everything if everything > 0 else 0.0)
     return torch.tensor(shares, dtype=map.dtype)
-''',
-        r'''
+""",
+        r"""
 def share_inside(map, mask):
     p = F.relu(map).flatten(start_dim=1)
     inside = torch.einsum("np,np->n", p, mask.flatten(start_dim=1).to(p.dtype))
     return torch.div(inside, p.sum(-1))
-''',
-        r'''
+""",
+        r"""
 def share_inside(map, mask):
     import numpy as np
 
@@ -259,14 +259,14 @@ def share_inside(map, mask):
     total = values.sum(axis=(1, 2))
     outside = (values * (1 - where)).sum(axis=(1, 2))
     return torch.from_numpy((total - outside) / total)
-''',
+""",
     ],
 }
 
 WRONG: dict[str, list[tuple[str, str]]] = {
     "layer_output": [
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     kept = []
 
@@ -277,11 +277,11 @@ def layer_output(network, layer, images):
     network(images)
     handle.remove()
     return kept[0]
-''',
+""",
             "detach makes no copy, so a following in-place layer writes over what was kept",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     kept = []
 
@@ -291,11 +291,11 @@ def layer_output(network, layer, images):
     layer.register_forward_hook(hook)
     network(images)
     return kept[0]
-''',
+""",
             "the hook is never removed and stays in the network",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     kept = []
 
@@ -306,22 +306,22 @@ def layer_output(network, layer, images):
     network(images)
     handle.remove()
     return kept[0]
-''',
+""",
             "keeps what goes into the layer, not what it returns",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     outputs = []
     handle = layer.register_forward_hook(lambda m, i, o: outputs.append(o.clone()))
     network(images)
     handle.remove()
     return outputs
-''',
+""",
             "returns the list of outputs instead of the tensor in it",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     features = {}
 
@@ -333,11 +333,11 @@ def layer_output(network, layer, images):
         network(images)
     h.remove()
     return features["out"].squeeze()
-''',
+""",
             "squeeze drops the batch axis when there is a single image (and every other axis of length 1)",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     kept = []
 
@@ -348,11 +348,11 @@ def layer_output(network, layer, images):
     network(images)
     handle.remove()
     return kept[0]
-''',
+""",
             "applies a ReLU to what the layer returned, so negative activations are lost",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     kept = []
 
@@ -364,11 +364,11 @@ def layer_output(network, layer, images):
         network(image[None])
         handle.remove()
         return kept[0]
-''',
+""",
             "returns inside the loop: only the first image's maps come back",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     kept = []
 
@@ -382,22 +382,22 @@ def layer_output(network, layer, images):
     network(images)
     handle.remove()
     return kept[0]
-''',
+""",
             "finds the layer by its type, and so hooks the first layer of this type instead of the one asked for",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     kept = []
     handle = layer.register_forward_hook(lambda module, inputs, output: kept.append(output.clone()))
     network(images)
     handle.remove()
     return torch.stack(kept)
-''',
+""",
             "stacking the list adds an axis: the shape is (1, N, K, h, w)",
         ),
         (
-            r'''
+            r"""
 def layer_output(network, layer, images):
     kept = []
 
@@ -408,98 +408,98 @@ def layer_output(network, layer, images):
     handle.remove()
     network(images)
     return kept[0]
-''',
+""",
             "removes the hook before the network runs, so nothing is kept (IndexError)",
         ),
     ],
     "class_activation_map": [
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     weights = classifier_weight[index]
     return (weights[:, None, None] * activation).sum(dim=1).relu()
-''',
+""",
             "applies a ReLU although the map keeps its signs",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     w = classifier_weight[index].abs()
     return torch.einsum("k,nkhw->nhw", w, activation)
-''',
+""",
             "takes the absolute values of the weights",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     weights = classifier_weight[index]
     return (weights[:, None, None] * activation).mean(dim=1)
-''',
+""",
             "the mean over the K maps instead of their sum",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     activation *= classifier_weight[index][:, None, None]
     return activation.sum(dim=1)
-''',
+""",
             "multiplies in place and so changes the activation maps it was given",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     weights = classifier_weight[index]
     return (weights[:, None, None] * activation[0]).sum(dim=0)
-''',
+""",
             "takes only the first image and loses the batch axis",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     weights = classifier_weight[index].view(1, -1, 1, 1)
     weighted = weights * activation
     return weighted.sum(dim=(0, 1), keepdim=True)[0].expand(len(activation), -1, -1)
-''',
+""",
             "also sums over the images of the batch",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     cam = torch.zeros_like(activation[:, 0])
     for k in range(1, activation.shape[1]):
         cam += classifier_weight[index, k] * activation[:, k]
     return cam
-''',
+""",
             "the loop starts at 1 and leaves out the first map",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     cam = torch.einsum("nkhw,k->nhw", activation, classifier_weight[index])
     return cam / cam.abs().amax(dim=(1, 2), keepdim=True)
-''',
+""",
             "scales each map to a largest absolute value of 1",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     weights = classifier_weight.softmax(dim=0)[index]
     return (weights[:, None, None] * activation).sum(dim=1)
-''',
+""",
             "a softmax over the classes turns the weights into shares and loses their signs",
         ),
         (
-            r'''
+            r"""
 def class_activation_map(activation, classifier_weight, index):
     weights = classifier_weight[:, index]
     return (weights[:, None, None] * activation).sum(dim=1)
-''',
+""",
             "takes a column of the weights instead of the row of the class (an error unless there are K classes)",
         ),
     ],
     "grad_cam": [
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -514,11 +514,11 @@ def grad_cam(network, images, target, layer):
     (gradient,) = torch.autograd.grad(scores.sum(), kept[0])
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     return (weights * kept[0]).sum(dim=1).detach()
-''',
+""",
             "the ReLU is missing",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -533,11 +533,11 @@ def grad_cam(network, images, target, layer):
     (gradient,) = torch.autograd.grad(scores.sum(), kept[0])
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     return F.relu(weights * kept[0]).sum(dim=1).detach()
-''',
+""",
             "the ReLU comes before the sum, so maps that speak against the class can't cancel anything",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -553,11 +553,11 @@ def grad_cam(network, images, target, layer):
     (gradient,) = torch.autograd.grad(scores.sum(), maps)
     weights = gradient.mean(dim=(0, 2, 3))  # one weight per map
     return (weights[:, None, None] * maps).sum(dim=1).relu().detach()
-''',
+""",
             "the mean also goes over the images, so that all images share the same weights",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -572,11 +572,11 @@ def grad_cam(network, images, target, layer):
     maps = kept[0]
     (gradient,) = torch.autograd.grad(scores.sum(), maps)
     return (gradient * maps).sum(dim=1).relu().detach()
-''',
+""",
             "multiplies gradient and map cell by cell, without taking the mean gradient first",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -591,11 +591,11 @@ def grad_cam(network, images, target, layer):
     grads = torch.autograd.grad(loss, kept[0])[0]
     alphas = grads.mean(dim=(2, 3))[:, :, None, None]
     return (alphas * kept[0]).sum(1).relu().detach()
-''',
+""",
             "differentiates the mean of the scores: with N images every map is N times too small",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -610,11 +610,11 @@ def grad_cam(network, images, target, layer):
     (gradient,) = torch.autograd.grad(probabilities.sum(), kept[0])
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     return (weights * kept[0]).sum(dim=1).relu().detach()
-''',
+""",
             "differentiates the probability after the softmax instead of the logit",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -629,11 +629,11 @@ def grad_cam(network, images, target, layer):
     (gradient,) = torch.autograd.grad(scores.sum(), maps)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     return (weights * maps).sum(dim=1).relu().detach()
-''',
+""",
             "passes no copy on, so an in-place layer changes the kept maps, and the gradient belongs to what it left",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -649,11 +649,11 @@ def grad_cam(network, images, target, layer):
     maps = kept[0].detach()
     weights = kept[0].grad.mean(dim=(2, 3), keepdim=True)
     return (weights * maps).sum(dim=1).relu()
-''',
+""",
             "works on the images themselves: afterwards the caller's images require a gradient and have one in .grad",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -667,11 +667,11 @@ def grad_cam(network, images, target, layer):
     (gradient,) = torch.autograd.grad(scores.sum(), kept[-1])
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     return (weights * kept[-1]).sum(dim=1).relu().detach()
-''',
+""",
             "the hook is never removed and stays in the network",
         ),
         (
-            r'''
+            r"""
 def grad_cam(network, images, target, layer):
     kept = []
 
@@ -686,170 +686,170 @@ def grad_cam(network, images, target, layer):
     (gradient,) = torch.autograd.grad(scores.sum(), kept[0])
     weights = gradient.sum(dim=(2, 3), keepdim=True)
     return (weights * kept[0]).sum(dim=1).relu().detach()
-''',
+""",
             "the sum of the gradient instead of its mean: the map is h * w times too large",
         ),
     ],
     "upsample": [
         (
-            r'''
+            r"""
 def upsample(map, size):
     return F.interpolate(map[:, None], size=size, mode="bilinear", align_corners=True)[:, 0]
-''',
+""",
             "aligns the corners, so a value belongs to the corner instead of the middle of its cell",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     return F.interpolate(map[:, None], size=size)[:, 0]
-''',
+""",
             "the default mode is nearest, not bilinear",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     return F.interpolate(map.unsqueeze(1), size=size, mode="bicubic", align_corners=False).squeeze(1)
-''',
+""",
             "interpolates bicubically",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     width, height = size
     return F.interpolate(map[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]
-''',
+""",
             "takes the size as (W, H)",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     return F.interpolate(map[:, None], size=size[0], mode="bilinear", align_corners=False)[:, 0]
-''',
+""",
             "uses only the height and always makes a square",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     return F.interpolate(map[:, None], size=size, mode="bilinear", align_corners=False)
-''',
+""",
             "forgets to take the added axis out again: the shape is (N, 1, H, W)",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     big = F.interpolate(map.unsqueeze(1), size=size, mode="bilinear", align_corners=False)
     return big.squeeze()
-''',
+""",
             "squeeze drops the batch axis, too, when there is a single map",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     factor = size[0] // map.shape[1]
     return F.interpolate(map[:, None], scale_factor=factor, mode="bilinear", align_corners=False)[:, 0]
-''',
+""",
             "works with a whole factor, the same along both axes, so the size is wrong when it is no such multiple",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     big = F.interpolate(map[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
     return big / big.amax(dim=(1, 2), keepdim=True)
-''',
+""",
             "scales every map so that its largest value is 1",
         ),
         (
-            r'''
+            r"""
 def upsample(map, size):
     return F.interpolate(map[:, None], size=(224, 224), mode="bilinear", align_corners=False)[:, 0]
-''',
+""",
             "hard-codes the size of the lecture's images",
         ),
     ],
     "share_inside": [
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     return (map * mask).sum(dim=(1, 2)) / map.sum(dim=(1, 2))
-''',
+""",
             "negative values are not set to 0",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     strength = map.abs()
     return (strength * mask).sum(dim=(1, 2)) / strength.sum(dim=(1, 2))
-''',
+""",
             "counts negative values with their absolute value instead of as 0",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     inside = (map * mask).clamp(min=0).sum(dim=(1, 2))
     return inside / map.sum(dim=(1, 2))
-''',
+""",
             "the negative values are cut off only in the numerator",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     positive = map.clamp(0, 1)
     return (positive * mask).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
-''',
+""",
             "the clamp also cuts off everything above 1",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     map[map < 0] = 0
     inside = (map * mask).sum(dim=(1, 2))
     return inside / map.sum(dim=(1, 2))
-''',
+""",
             "sets the negative values to 0 in the map it was given, and so changes its input",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     positive = F.relu(map)
     return (positive * mask).sum(dim=(1, 2)) / positive.sum()
-''',
+""",
             "divides by the sum over all images instead of each image's own",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     positive = (map > 0).float()
     return (positive * mask).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
-''',
+""",
             "counts positive pixels instead of adding up their values",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     positive = map.clamp(min=0)
     inside = (positive * mask).sum(dim=(1, 2))
     outside = (positive * (1 - mask)).sum(dim=(1, 2))
     return inside / outside
-''',
+""",
             "divides what is inside by what is outside instead of by everything",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     positive = map.clamp(min=0)
     return (positive * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2))
-''',
+""",
             "divides by the area of the mask: this is the mean inside, not a share",
         ),
         (
-            r'''
+            r"""
 def share_inside(map, mask):
     shares = []
     for m, inside in zip(map, mask):
         positive = m.clamp(min=0)
         shares.append((positive * inside).sum() / (positive.sum() + 1))
     return torch.stack(shares)
-''',
+""",
             "adds 1 to the denominator against a division by 0, which makes every share too small",
         ),
     ],

@@ -2,12 +2,12 @@
 
 RIGHT: dict[str, list[str]] = {
     "fgsm": [
-        r'''
+        r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     return (images + epsilon * gradient(score, images).sign()).clamp(0, 1)
-''',
-        r'''
+""",
+        r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     x = images.detach().clone().requires_grad_(True)
@@ -17,8 +17,8 @@ def fgsm(score, images, epsilon):
         moved = x + direction * epsilon
         moved = torch.clamp(moved, min=0.0, max=1.0)
     return moved
-''',
-        r'''
+""",
+        r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     derivative = gradient(score, images)
@@ -27,8 +27,8 @@ def fgsm(score, images, epsilon):
     both = torch.where(both > 1, torch.ones_like(both), both)
     both = torch.where(both < 0, torch.zeros_like(both), both)
     return both
-''',
-        r'''
+""",
+        r"""
 def fgsm(score, images, epsilon):
     import numpy as np
 
@@ -38,10 +38,10 @@ def fgsm(score, images, epsilon):
     old = images.detach().numpy()
     new = np.clip(old + epsilon * np.sign(g), 0, 1)
     return torch.from_numpy(new).to(images.dtype)
-''',
+""",
     ],
     "bim": [
-        r'''
+        r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -58,8 +58,8 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         current = current + step_size * gradient(score, current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
-        r'''
+""",
+        r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -83,7 +83,7 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         adversarial = torch.max(torch.min(adversarial, highest), lowest)
         step += 1
     return adversarial
-''',
+""",
         r'''
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     """Keeps the change r, and adds it to the original."""
@@ -104,7 +104,7 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         r = (images + r).clamp(0, 1) - images
     return images + r
 ''',
-        r'''
+        r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -127,10 +127,10 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         return walk(clip(torch.add(now, direction, alpha=step_size)), steps_left - 1)
 
     return walk(images.detach().clone(), n_steps)
-''',
+""",
     ],
     "towards": [
-        r'''
+        r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     def climb(score, images, epsilon, step_size, n_steps):
         current = images
@@ -141,8 +141,8 @@ def towards(network, images, target, epsilon, step_size, n_steps):
 
     loss = network.loss(target)
     return climb(lambda batch: -loss(batch), images, epsilon, step_size, n_steps)
-''',
-        r'''
+""",
+        r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     loss = network.loss(target)
     current = images.clone()
@@ -153,8 +153,8 @@ def towards(network, images, target, epsilon, step_size, n_steps):
         current = torch.min(current, images + epsilon)
         current = current.clamp(0, 1)
     return current
-''',
-        r'''
+""",
+        r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     original = images.detach()
     x = original.clone()
@@ -166,8 +166,8 @@ def towards(network, images, target, epsilon, step_size, n_steps):
         x = original + (x - original).clamp(min=-epsilon, max=epsilon)
         x = x.clamp(min=0, max=1)
     return x
-''',
-        r'''
+""",
+        r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -191,10 +191,10 @@ def towards(network, images, target, epsilon, step_size, n_steps):
         return 0 - network.loss(target)(batch)
 
     return bim(score=minus_loss, images=images, epsilon=epsilon, step_size=step_size, n_steps=n_steps)
-''',
+""",
     ],
     "smallest_epsilon": [
-        r'''
+        r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for _ in range(n_halvings):
         middle = (low + high) / 2
@@ -203,8 +203,8 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             low = middle
     return high
-''',
-        r'''
+""",
+        r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     if n_halvings == 0:
         return high
@@ -212,8 +212,8 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
     if not succeeds(mid):
         return smallest_epsilon(succeeds, mid, high, n_halvings - 1)
     return smallest_epsilon(succeeds, low, mid, n_halvings - 1)
-''',
-        r'''
+""",
+        r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     # Only the upper end and the width are needed: the lower end is their difference.
     width = high - low
@@ -223,8 +223,8 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
             high = high - width
         n_halvings = n_halvings - 1
     return high
-''',
-        r'''
+""",
+        r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     interval = {"fails": low, "succeeds": high}
     for halving in range(1, n_halvings + 1):
@@ -232,27 +232,27 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         answer = "succeeds" if bool(succeeds(epsilon)) else "fails"
         interval[answer] = epsilon
     return interval["succeeds"]
-''',
+""",
     ],
     "stored": [
-        r'''
+        r"""
 def stored(images):
     return (images.clamp(0, 1) * 255).round().to(torch.uint8)
-''',
-        r'''
+""",
+        r"""
 def stored(images):
     levels = torch.round(255 * images)
     levels = torch.where(levels < 0, torch.zeros_like(levels), levels)
     levels = torch.where(levels > 255, torch.full_like(levels, 255), levels)
     return levels.type(torch.uint8)
-''',
-        r'''
+""",
+        r"""
 def stored(images):
     import numpy as np
 
     array = np.clip(images.detach().cpu().numpy(), 0.0, 1.0)
     return torch.from_numpy(np.rint(array * 255).astype(np.uint8))
-''',
+""",
         r'''
 def stored(images):
     """The conversion cuts off, so adding a half before makes it round."""
@@ -269,98 +269,98 @@ def stored(images):
 WRONG: dict[str, list[tuple[str, str]]] = {
     "fgsm": [
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     return (images - epsilon * gradient(score, images).sign()).clamp(0, 1)
-''',
+""",
             "steps down the score instead of up",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     return images + epsilon * gradient(score, images).sign()
-''',
+""",
             "pixels are not clipped to [0, 1]",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     return (images + epsilon * gradient(score, images)).clamp(0, 1)
-''',
+""",
             "the sign is missing: pixels move by epsilon times their derivative",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     slope = gradient(score, images)
     step = torch.where(slope > 0, epsilon, -epsilon)
     return (images + step).clamp(0, 1)
-''',
+""",
             "pixels with derivative 0 move down by epsilon, although their sign is 0",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     slope = gradient(score, images).sum(dim=1, keepdim=True)
     return (images + epsilon * slope.sign()).clamp(0, 1)
-''',
+""",
             "one sign for a pixel instead of one for every channel of it",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     images += epsilon * gradient(score, images).sign()
     return images.clamp(0, 1)
-''',
+""",
             "adds in place and so changes the images it was given",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     step = (epsilon * gradient(score, images).sign()).clamp(0, 1)
     return images + step
-''',
+""",
             "clips the step instead of the result: nothing ever gets darker, and pixels may exceed 1",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     return (images + epsilon / 255 * gradient(score, images).sign()).clamp(0, 1)
-''',
+""",
             "divides epsilon by 255 although it is already on the scale of the pixels",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     attacked = images + epsilon * gradient(score, images).sign()
     attacked = attacked - attacked.min()
     return attacked / attacked.max()
-''',
+""",
             "rescales everything to [0, 1] instead of clipping",
         ),
         (
-            r'''
+            r"""
 def fgsm(score, images, epsilon):
     epsilon = epsilon.view(-1, 1, 1, 1)
     slope = gradient(score, images)
     r = epsilon * slope / slope.abs().amax(dim=(1, 2, 3), keepdim=True)
     return (images + r).clamp(0, 1)
-''',
+""",
             "scales the gradient to a largest change of epsilon instead of taking its sign",
         ),
     ],
     "bim": [
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -377,11 +377,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         stepped = current + step_size * gradient(score, current).sign()
         current = stepped.clamp(current - epsilon, current + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "clips into the ball around the current image, so the change may grow with every step",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -399,11 +399,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         current = current + step_size * direction
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "computes the gradient only once, at the original",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -419,11 +419,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     for _ in range(n_steps):
         current = (current + step_size * gradient(score, current).sign()).clamp(0, 1)
     return current
-''',
+""",
             "the clip into the ball around the original is missing",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -440,11 +440,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         current = current + step_size * gradient(score, current).sign()
         current = torch.max(torch.min(current, images + epsilon), images - epsilon)
     return current
-''',
+""",
             "the clip to [0, 1] is missing",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -460,11 +460,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     for _ in range(n_steps):
         current = current + step_size * gradient(score, current).sign()
     return current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
-''',
+""",
             "clips only once, at the end",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -481,11 +481,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         current = current + step_size * gradient(score, current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "takes one step too few",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -502,11 +502,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         current = current + step_size * gradient(score, current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
         return current
-''',
+""",
             "returns inside the loop, after the first step",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -523,11 +523,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         current += step_size * gradient(score, current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "current is the same tensor as images, so the first step in place moves the original with its ball",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -545,11 +545,11 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         current = current + step_size * gradient(score, current).sign()
         current = current.clamp(low, high).clamp(0, 1)
     return current
-''',
+""",
             "one lower and one upper bound for the whole image instead of one for every pixel",
         ),
         (
-            r'''
+            r"""
 def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
     velocity, climbed = torch.zeros_like(images), score
 
@@ -566,35 +566,35 @@ def bim(score, images, epsilon, step_size, n_steps, momentum=0.0):
         current = current + epsilon * gradient(score, current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "takes steps of length epsilon instead of step_size",
         ),
     ],
     "towards": [
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     current = images
     for _ in range(n_steps):
         current = current + step_size * gradient(network.loss(target), current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "goes up the loss of the target, away from the class",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     current = images
     for _ in range(n_steps):
         current = current + step_size * gradient(network.score(target), current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "climbs the logit of the target instead of going down its loss",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     label = network(images).argmax(dim=1)
     loss = lambda batch: torch.nn.functional.cross_entropy(network(batch), label, reduction="none")
@@ -603,11 +603,11 @@ def towards(network, images, target, epsilon, step_size, n_steps):
         current = current + step_size * gradient(loss, current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "attacks the present class, in any direction, and never uses the target",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     def bim(score, images, step_size, epsilon, n_steps):
         current = images
@@ -617,11 +617,11 @@ def towards(network, images, target, epsilon, step_size, n_steps):
         return current
 
     return bim(lambda x: -network.loss(target)(x), images, epsilon, step_size, n_steps)
-''',
+""",
             "epsilon and step_size are exchanged in the call",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     current = images
     for _ in range(n_steps):
@@ -630,32 +630,32 @@ def towards(network, images, target, epsilon, step_size, n_steps):
         if (network.loss(target)(current) < 0.7).all():
             break
     return current
-''',
+""",
             "stops as soon as the target is more probable than a half, not after n_steps",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     current = images
     for _ in range(n_steps):
         current = (current - step_size * gradient(network.loss(target), current).sign()).clamp(0, 1)
     return current
-''',
+""",
             "the clip into the ball around the original is missing",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     r = torch.zeros_like(images)
     for _ in range(n_steps):
         r = r - step_size * gradient(network.loss(target), images + r).sign()
         r = r.clamp(-epsilon, epsilon)
     return images + r
-''',
+""",
             "the clip to [0, 1] is missing",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     score = -network.loss(target)
     current = images
@@ -663,11 +663,11 @@ def towards(network, images, target, epsilon, step_size, n_steps):
         current = current + step_size * gradient(score, current).sign()
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "puts the minus before the function itself instead of before its value (TypeError)",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     x = images.clone().requires_grad_()
     for _ in range(n_steps):
@@ -676,24 +676,24 @@ def towards(network, images, target, epsilon, step_size, n_steps):
             x -= step_size * x.grad.sign()
             x.copy_(x.clamp(images - epsilon, images + epsilon).clamp(0, 1))
     return x.detach()
-''',
+""",
             "the gradients of all steps add up in x.grad, because it is never set back",
         ),
         (
-            r'''
+            r"""
 def towards(network, images, target, epsilon, step_size, n_steps):
     current = images
     for _ in range(n_steps):
         current = current - step_size * gradient(network.loss(target), current)
         current = current.clamp(images - epsilon, images + epsilon).clamp(0, 1)
     return current
-''',
+""",
             "the sign is missing",
         ),
     ],
     "smallest_epsilon": [
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for _ in range(n_halvings):
         middle = (low + high) / 2
@@ -702,11 +702,11 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             low = middle
     return low
-''',
+""",
             "returns the lower end, which fails",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     middle = high
     for _ in range(n_halvings):
@@ -716,11 +716,11 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             low = middle
     return middle
-''',
+""",
             "returns the middle that was tried last, which may have failed",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for _ in range(n_halvings):
         middle = (low + high) / 2
@@ -729,11 +729,11 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             high = middle
     return high
-''',
+""",
             "replaces the wrong end",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for _ in range(n_halvings - 1):
         middle = (low + high) / 2
@@ -742,11 +742,11 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             low = middle
     return high
-''',
+""",
             "halves once too few",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for _ in range(n_halvings):
         middle = (low + high) / 2
@@ -755,11 +755,11 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             low = middle
     return (low + high) / 2
-''',
+""",
             "returns the middle of the last interval, which was never tried",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for _ in range(n_halvings):
         middle = (low + high) / 2
@@ -767,11 +767,11 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
             return middle
         low = middle
     return high
-''',
+""",
             "stops at the first middle that succeeds",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     middle = (low + high) / 2
     for _ in range(n_halvings):
@@ -780,11 +780,11 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             low = middle
     return high
-''',
+""",
             "computes the middle only once, before the loop",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for _ in range(n_halvings):
         middle = (high - low) / 2
@@ -793,22 +793,22 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             low = middle
     return high
-''',
+""",
             "half the width of the interval instead of its middle: wrong as soon as low is not 0",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for i in range(n_halvings):
         mid = (low + high) / 2
         if succeeds(mid):
             high = mid
     return high
-''',
+""",
             "never raises the lower end, so after a failure it tries the same middle again and again",
         ),
         (
-            r'''
+            r"""
 def smallest_epsilon(succeeds, low, high, n_halvings):
     for _ in range(n_halvings):
         middle = (low * high) ** 0.5
@@ -817,81 +817,81 @@ def smallest_epsilon(succeeds, low, high, n_halvings):
         else:
             low = middle
     return high
-''',
+""",
             "the geometric mean instead of the middle; with low = 0 it always tries 0",
         ),
     ],
     "stored": [
         (
-            r'''
+            r"""
 def stored(images):
     return (images.clamp(0, 1) * 255).to(torch.uint8)
-''',
+""",
             "cuts the decimals off instead of rounding",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     return (images * 255).round().to(torch.uint8)
-''',
+""",
             "without a clamp, numbers that don't fit wrap around",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     return (images * 256).floor().clamp(0, 255).to(torch.uint8)
-''',
+""",
             "multiplies by 256 and cuts off, which is not the nearest of the levels k/255",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     return (images.clamp(0, 1) * 255).round()
-''',
+""",
             "returns floating-point numbers instead of uint8",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     return (images.clamp(0, 1).round() * 255).to(torch.uint8)
-''',
+""",
             "rounds before the multiplication, so every pixel becomes black or white",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     return torch.ceil(images.clamp(0, 1) * 255).to(torch.uint8)
-''',
+""",
             "always rounds up",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     images.clamp_(0, 1)
     return images.mul(255).round().to(torch.uint8)
-''',
+""",
             "clips in place and so changes the images it was given",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     scaled = (images - images.min()) / (images.max() - images.min())
     return (scaled * 255).round().to(torch.uint8)
-''',
+""",
             "stretches the range of the images to [0, 1] instead of clipping",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     return torch.minimum(images * 255, torch.tensor(255.0)).round().to(torch.uint8)
-''',
+""",
             "only clips above: negative pixels wrap around instead of becoming black",
         ),
         (
-            r'''
+            r"""
 def stored(images):
     return (images.clamp(0, 255) * 255).round().to(torch.uint8)
-''',
+""",
             "the clamp to 255 comes before the multiplication, so pixels above 1 still wrap around",
         ),
     ],

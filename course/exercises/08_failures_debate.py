@@ -274,7 +274,14 @@ check(tasks.REMOVAL_CHECK, removal_check, seed=84)
 images, classes, masks = birds.scenes(24, seed=12)
 score = score_of(honest, classes)
 per_pixel, total = plain(part_saliency(maps.max_abs(gradients.gradient(score, images)), masks[:, :5]))
-falls = [plain(removal_check(score, images, birds.scenes(24, seed=12, without=part)[0])) for part in birds.PARTS]
+falls = []
+for part in birds.PARTS:
+    removed = birds.scenes(24, seed=12, without=part)[0]
+    each = [
+        plain(removal_check(honest.score(int(c)), *pair))
+        for c, *pair in zip(classes, images.split(1), removed.split(1), strict=True)
+    ]
+    falls.append([torch.stack(parts) for parts in zip(*each, strict=True)])  # predicted, measured
 panels = {
     "map per pixel": per_pixel.mean(dim=0),
     "map in total": total.mean(dim=0),

@@ -134,7 +134,7 @@ def _related(wrong: Wrong) -> str | None:
 
 
 def _pairs(wrong: Wrong) -> list[relations.Pairs]:
-    """For every result, what came and what is right in every case; for a list of tensors, all its entries together."""
+    """For every result, what came and what is right in every case; the entries of a list of tensors together."""
     pairs = [list(zip(trial.returned or [], trial.expected, strict=False)) for trial in wrong.trials]
     if wrong.task.results[0].many:
         return [list(chain.from_iterable(pairs))]

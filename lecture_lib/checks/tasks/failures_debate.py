@@ -177,8 +177,8 @@ def _colour_network(seed: int) -> Network:
 
 def _shortcut_case(seed: int, n: int) -> Arguments:
     """Of n images, about half are right before the swap, fewer after it, and one in six never."""
-    network = _colour_network(seed)
-    own, swapped = (uniform(seed + k, (n, 3, 1, 1)) + 0.1 * uniform(seed + k, (n, 3, 4, 6)) for k in (11, 12))
+    network, size = _colour_network(seed), (4, 6) if n % 2 else (5, 5)
+    own, swapped = (uniform(seed + k, (n, 3, 1, 1)) + 0.1 * uniform(seed + k, (n, 3, *size)) for k in (11, 12))
     before, after = (network(images).argmax(dim=1) for images in (own, swapped))
     labels, third = before.clone(), n // 6
     labels[:third] = after[:third]
@@ -318,7 +318,7 @@ def _part_cases(seed: int) -> list[Arguments]:
         masks = torch.where(masks < 0.03, 0, masks)
         cases.append(
             (
-                uniform(seed + k + 50, (n, height, width)).mul(1.4).sub(0.4).pow(3),
+                uniform(seed + k + 50, (n, height, width)).mul(2).sub(1).pow(3),
                 masks / masks.sum(dim=1, keepdim=True) if parts > 1 else 0.7 * masks,
             )
         )

@@ -411,10 +411,8 @@ def _shift_test_cases(seed: int) -> list[Arguments]:
     """Scores and labels of random images; several, for an accuracy is a coarse number."""
     cases: list[Arguments] = []
     for k, pixels in enumerate([1, 2, 3, 4, 0, 5]):
-        weights, images = (
-            _weights(seed + k, (1 + 2 * (k % 2), 5, 8)),
-            uniform(seed + k, (20 + 3 * k, 1 + 2 * (k % 2), 5, 8)),
-        )
+        shape = (3, 6, 6) if k % 2 else (1, 5, 8)
+        weights, images = _weights(seed + k, shape), uniform(seed + k, (20 + 3 * k, *shape))
         scores = (weights * images).sum(dim=(1, 2, 3))
         labels = (scores + 0.5 * _weights(seed + k, (len(images),)) > scores.median()).long()
         cases.append((_linear_score(weights, -float(scores.median()) - 0.2), images, labels, pixels))

@@ -26,7 +26,10 @@ def cases(seed):
     return [(torch.rand(shape, generator=generator, dtype=torch.float64),) for shape in SHAPES]
 
 
-def task_of(reference, cases, parameters=(IMAGES,), results=(Result("numbers", "(N, C, H, W)"),)):
+NUMBERS = Result("numbers", "(N, C, H, W)")
+
+
+def task_of(reference, cases, parameters=(IMAGES,), results=(NUMBERS,)):
     return Task("f", "lecture 00", parameters, results, reference, cases, mistakes=())
 
 
@@ -99,7 +102,7 @@ def test_no_relation_holds_for_unrelated_numbers(place):
             assert not relation(one, other)
 
 
-NUMBERS = task_of(
+SUM = task_of(
     lambda x: x.sum(),
     lambda seed: [(torch.rand(3) + k,) for k in range(4)],
     (Parameter("x", "", "(n,)"),),
@@ -109,15 +112,15 @@ NUMBERS = task_of(
 
 def test_no_relation_is_named_between_single_numbers_that_have_none():
     numbers = iter(range(1, 100))
-    assert "numbers differ" in told(lambda x: torch.tensor(float(next(numbers)) ** 2), NUMBERS)
+    assert "numbers differ" in told(lambda x: torch.tensor(float(next(numbers)) ** 2), SUM)
 
 
 def test_a_constant_factor_between_single_numbers_is_named():
-    assert "times one constant" in told(lambda x: x.mean(), NUMBERS)
+    assert "times one constant" in told(lambda x: x.mean(), SUM)
 
 
 def test_a_relation_of_one_result_says_of_which():
-    results = (Result("numbers", "(N, C, H, W)"), Result("numbers", "(N, C, H, W)"))
+    results = (NUMBERS, NUMBERS)
     pair = task_of(lambda images: (images, right(images)), cases, results=results)
     said = told(lambda images: (images, -right(images)), pair)
     assert "The second result is wrong. The sign is reversed." in said

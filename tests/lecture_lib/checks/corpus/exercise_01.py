@@ -522,7 +522,7 @@ def shift_right(images, pixels):
         out[..., j] = images[..., 0]
     return out
 """,
-            "In-place trap: reads columns that it has overwritten already, so the first columns are repeated again and again.",
+            "In-place trap: reads columns that it has overwritten, so the first ones are repeated again and again.",
         ),
         (
             r"""

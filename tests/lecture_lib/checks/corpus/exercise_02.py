@@ -354,7 +354,7 @@ def vanilla_gradient(score, images):
     x = images.clone().requires_grad_()
     return torch.autograd.grad(score(x.detach()).sum(), x)[0]
 """,
-            "Detaches at the wrong place, after requires_grad_: raises, because the score does not depend on x any more.",
+            "Detaches at the wrong place, after requires_grad_: raises, for the score does not depend on x any more.",
         ),
     ],
     "max_abs_map": [

@@ -269,7 +269,7 @@ def noisy_copies(images, sigma, draws):
 def noisy_copies(images, sigma, draws):
     return images + sigma.view(-1, 1, 1) * draws
 """,
-            "Lines sigma up with the channels instead of the images: right for one image, raises or is wrong for more.",
+            "Lines sigma up with the channels instead of the images: right for one image only.",
         ),
         (
             r"""

@@ -87,7 +87,7 @@ def _stopped(wrong: Wrong, shown: Trial) -> str:
 def _hints(wrong: Wrong) -> Iterator[str]:
     """From the catalogue, else by repair of the text, else by a relation, else only that it is wrong."""
     yield from filter(
-        None, (look(wrong) for look in (_catalogued, _never_read, _repair, _related, _right_for, _unused))
+        None, (look(wrong) for look in (_catalogued, _never_read, _repair, _counted, _related, _right_for, _unused))
     )
     results = _pairs(wrong)
     yield relations.describe(results, vague=True) or relations.outside(results) or "The numbers differ."
@@ -127,6 +127,13 @@ def _repair(wrong: Wrong) -> str | None:
         return all(is_right(task, function, case, expected) for case, expected in others)
 
     return mistakes.find(wrong.text, accepts, wrong.deadline)
+
+
+def _counted(wrong: Wrong) -> str | None:
+    """That a list has too many or too few entries."""
+    counts = [(len(trial.returned or []), len(trial.expected)) for trial in wrong.failed]
+    ours, right = next(((ours, right) for ours, right in counts if ours != right), (0, 0))
+    return f"The list should have {right} tensors in this case, but it has {ours}." if ours != right else None
 
 
 def _related(wrong: Wrong) -> str | None:

@@ -46,10 +46,10 @@ def _changed_statement(statement: ast.stmt, before: list[ast.stmt], after: list[
     if (before or after) and isinstance(statement, (ast.Assign, ast.AugAssign, ast.Expr)):
         yield 2, "delete", line, "this statement is too much", [*before, *after]
     if isinstance(statement, ast.AugAssign):
-        replaced = ast.Assign([statement.target], statement.value, lineno=line)
+        replaced = _like(ast.Assign([statement.target], statement.value), statement)
         yield 1, "replace", line, "this adds to what was there before", [*before, replaced, *after]
         for other in OPERATORS.get(type(statement.op), []):
-            changed = ast.AugAssign(statement.target, other(), statement.value, lineno=line)
+            changed = _like(ast.AugAssign(statement.target, other(), statement.value), statement)
             yield (
                 2,
                 f"aug{other.__name__}",
@@ -58,12 +58,12 @@ def _changed_statement(statement: ast.stmt, before: list[ast.stmt], after: list[
                 [*before, changed, *after],
             )
     if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-        summed = ast.AugAssign(
-            ast.Name(statement.targets[0].id, ast.Store()), ast.Add(), statement.value, lineno=line
-        )
+        target = ast.Name(statement.targets[0].id, ast.Store())
+        summed = _like(ast.AugAssign(target, ast.Add(), statement.value), statement)
         yield 1, "sum", line, "each round replaces what the rounds before had added up", [*before, summed, *after]
     if isinstance(statement, ast.If):
-        inverse = ast.If(ast.UnaryOp(ast.Not(), statement.test), statement.body, statement.orelse, lineno=line)
+        negated = ast.UnaryOp(ast.Not(), statement.test)
+        inverse = _like(ast.If(negated, statement.body, statement.orelse), statement)
         yield 2, "if-not", line, "the condition is the wrong way round", [*before, inverse, *after]
         yield 3, "if-", line, "this `if` is too much", [*before, *statement.body, *after]
         yield (

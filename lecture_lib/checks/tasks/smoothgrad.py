@@ -47,7 +47,6 @@ NOISE_SIGMA = Task(
         Parameter("noise_level", "a number"),
     ),
     results=(Result("σ of every image", "(N,)"),),
-    library=("samples.noise_sigma",),
     reference=_noise_sigma,
     cases=_noise_sigma_cases,
     mistakes=(

@@ -1,4 +1,4 @@
-"""A mistake that no catalogue has is found in the student's own text: its line and kind, and not what would be right."""
+"""A mistake that no catalogue has is found in the student's own text: its line, and what is wrong there."""
 
 import ast
 import linecache
@@ -63,7 +63,7 @@ FOUND = {
     ),
     "too much or too few": (
         SUM_OF_SQUARES,
-        "def f(x):\n    total = 0\n    for k in range(1, x.shape[1]):\n        total = total + x[:, k] ** 2\n    return total",
+        "def f(x):\n    total = 0\n    for k in range(1, 4):\n        total = total + x[:, k] ** 2\n    return total",
         3,
     ),
     "wrong axis": (SUM_OF_SQUARES, "def f(x):\n    return (x**2).sum(dim=0)", 2),

@@ -19,10 +19,10 @@ TASK = Task(
 
 @pytest.fixture
 def shell(monkeypatch):
-    shell = InteractiveShell()
+    shell = InteractiveShell.instance()
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     yield shell
-    shell.atexit_operations()
+    InteractiveShell.clear_instance()
 
 
 def run(shell, cell):

@@ -541,6 +541,20 @@ REMOVAL_CHECK = Task(
             "The prediction uses the largest absolute value of the channels. Each channel has a "
             "slope of its own, with its sign.",
         ),
+        Mistake(
+            _predicted_by(
+                lambda score, images, removed: (
+                    (
+                        gradients.mean_gradient(score, [images]).abs().amax(dim=1)
+                        * (images - removed).abs().amax(dim=1)
+                    )
+                    .flatten(1)
+                    .sum(dim=1)
+                )
+            ),
+            "The prediction uses the largest absolute values of the channels. Multiply channel by channel, with the "
+            "signs.",
+        ),
     ),
 )
 

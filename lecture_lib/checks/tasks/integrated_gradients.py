@@ -38,6 +38,10 @@ def _both_ends(n_steps: int) -> list[float]:
     return torch.linspace(0, 1, n_steps).tolist()
 
 
+def _pieces(images: Tensor, baseline: Tensor, n_steps: int) -> Tensor:
+    return _on_path([(k + 1) / (n_steps + 1) for k in range(n_steps)], images, baseline)
+
+
 def _path_cases(seed: int) -> list[Arguments]:
     return [
         (*_pair(seed, (2, 3, 4, 5)), 4),
@@ -108,6 +112,11 @@ PATH_SAMPLES = Task(
         Mistake(
             lambda images, baseline, n_steps: _path_samples(images, baseline, n_steps).flatten(0, 1),
             "Steps and images share one axis. Stack the samples instead of joining them: (n_steps, N, C, H, W).",
+        ),
+        Mistake(
+            _pieces,
+            "The samples divide the path into n_steps + 1 pieces. Cut it into n_steps steps, and take the middle of "
+            "each.",
         ),
     ),
 )

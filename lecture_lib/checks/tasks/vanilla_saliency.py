@@ -220,6 +220,10 @@ MAX_ABS_MAP = Task(
             lambda attribution: attribution.abs(),
             "The channels are still apart. The map has one number per pixel, shape (N, H, W).",
         ),
+        Mistake(
+            lambda attribution: attribution[:, :3].abs().amax(dim=1),
+            "Only three channels are looked at. Take the maximum over all channels, however many there are.",
+        ),
     ),
 )
 

@@ -342,7 +342,7 @@ check(tasks.SHIFT_TEST, shift_test, seed=45)
 
 # %% tags=["expected:shift"]
 shifts = list(range(11))
-accuracies = [float(shift_test(logit, images[150:], labels[150:], pixels)) for pixels in shifts]
+accuracies = [plain(shift_test(logit, images[150:], labels[150:], pixels)).item() for pixels in shifts]
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 ax.plot(shifts, accuracies, "o-", label="logistic regression")
 ax.axhline(0.54, color="gray", linestyle=":", label="always “no face”")

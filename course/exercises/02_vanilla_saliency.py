@@ -300,7 +300,7 @@ def tiger_cat(images):
 
 uphill = plain(vanilla_gradient(tiger_cat, cat))
 radii = [0.01, 0.03, 0.1, 0.3, 1.0]
-rises = [[float(part) for part in taylor_check(tiger_cat, cat, uphill, radius)] for radius in radii]
+rises = [[part.item() for part in plain(taylor_check(tiger_cat, cat, uphill, radius))] for radius in radii]
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 ax.loglog(radii, [predicted for predicted, _ in rises], "o--", color="C1", label="predicted")
 ax.loglog(radii, [measured for _, measured in rises], "s-", color="C0", label="measured")

@@ -345,12 +345,12 @@ def gradients_at_copies(n, seed):
 truth = gradients_at_copies(16384, seed=1).mean(dim=0)
 each = gradients_at_copies(2048, seed=2)
 sizes = torch.tensor([1.0, 2, 4, 8, 16, 32, 64])
-errors = torch.tensor([float(error_of_means(each, truth, int(n))) for n in sizes])
+errors = torch.tensor([plain(error_of_means(each, truth, int(n))).item() for n in sizes])
 
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 ax.loglog(sizes, errors, "o-", label="measured")
 ax.loglog(sizes, errors[0] / sizes.sqrt(), "--", color="gray", label="error of one gradient / √n")
-ax.set(xlabel="samples n", ylabel="error of the mean", title=f"Your slope: {float(loglog_slope(sizes, errors)):.1f}")
+ax.set(xlabel="samples n", ylabel="error of the mean", title=f"Your slope: {plain(loglog_slope(sizes, errors)):.1f}")
 ax.legend()
 show.figure(
     figure,

@@ -359,14 +359,10 @@ figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for pair, marker in zip([("cat", "coffee"), ("camera", "coffee"), ("motorcycle", "camera")], "os^", strict=True):
     picture = pictures.collage(*[pictures.photo(name) for name in pair])
     for name, half, colour in zip(pair, [left, 1 - left], ["C0", "C1"], strict=True):
-        shares = [
-            float(
-                share_inside(
-                    plain(upsample(plain(grad_cam(network, picture, classes[name], layer)), (224, 224))), half
-                )
-            )
-            for layer in layers.values()
-        ]
+        shares = []
+        for layer in layers.values():
+            large = plain(upsample(plain(grad_cam(network, picture, classes[name], layer)), (224, 224)))
+            shares.append(plain(share_inside(large, half)).item())
         ax.plot(list(layers), shares, marker + "-", color=colour, label=f"{classes[name]} in {pair[0]} | {pair[1]}")
 ax.axhline(0.5, color="gray", linestyle=":")
 ax.set(ylim=(0, 1), ylabel="share on the own half", title="Grad-CAM tells two classes apart at the last layers")

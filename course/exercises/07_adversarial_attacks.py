@@ -296,7 +296,7 @@ def flips(epsilon):
     return network.predict(plain(fgsm(network.loss("tripod"), camera, step)))[0][0][0] != "tripod"
 
 
-epsilon = float(smallest_epsilon(flips, 0, 1 / 255, 5))
+epsilon = plain(smallest_epsilon(flips, 0, 1 / 255, 5)).item()
 print(f"ε = {255 * epsilon:.2f}/255")
 
 # %% [markdown] tags=["solution"]

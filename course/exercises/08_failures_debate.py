@@ -170,7 +170,7 @@ check(tasks.SHORTCUT_TEST, shortcut_test, seed=82)
 own, labels, _ = birds.scenes(60, seed=8, shortcut=1.0)
 swapped = birds.scenes(60, seed=8, shortcut=0.0)[0]
 for name, network in {"honest": honest, "shortcut": shortcut}.items():
-    before_swap, after_swap, drop = (float(number) for number in shortcut_test(network, own, swapped, labels))
+    before_swap, after_swap, drop = (part.item() for part in plain(shortcut_test(network, own, swapped, labels)))
     print(f"{name:9} own landscape {before_swap:4.0%}, swapped {after_swap:4.0%}, drop {drop:4.0%}")
 
 # %% [markdown] tags=["solution"]

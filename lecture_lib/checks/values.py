@@ -62,8 +62,9 @@ def plain(returned: Any) -> Any:
     Tensor or tuple of Tensor
         Several values stay several.
     """
-    if isinstance(returned, (tuple, list)) and not all(map(_is_number, returned)):
-        return tuple(map(plain, returned))
+    if isinstance(returned, (tuple, list)):
+        numbers = all(map(_is_number, returned))
+        return _vector(returned) if numbers else tuple(map(plain, returned))
     return torch.as_tensor(returned).detach().float()
 
 
@@ -110,7 +111,7 @@ def _entries(returned: Any, result: Result) -> list[Any]:
     parts = list(returned)
     _refuse_none(parts)
     if result.shape.count(",") == 1 and parts and all(map(_is_number, parts)):  # (N,): one number for each image
-        return [torch.tensor([float(part) for part in parts])]
+        return [_vector(parts)]
     kind = "list" if isinstance(returned, list) else "tuple"
     if len(parts) == 1:
         raise NotYet(
@@ -134,6 +135,10 @@ def _is_array(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return (isinstance(value, (Real, np.number, np.bool_))) or (_is_array(value) and value.ndim == 0)
+
+
+def _vector(numbers: Sequence[Any]) -> Tensor:
+    return torch.tensor([torch.as_tensor(number).item() for number in numbers], dtype=torch.float32)
 
 
 def _tensor(part: Any) -> Tensor:

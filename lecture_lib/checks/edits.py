@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lecture_lib.checks.expressions import OPTIONS
+from lecture_lib.checks.missing import ADDITIONS
 from lecture_lib.checks.statements import new_blocks
 
 Slot = tuple[Any, str, int | None]  # a node's place: parent, field, and place in a list
@@ -82,7 +83,7 @@ def _slots(tree: ast.AST) -> Iterator[tuple[ast.expr, Slot]]:
 
 def _of_expression(slot: tuple[ast.expr, Slot], names: list[str]) -> Iterator[Edit]:
     node, place = slot
-    for maker in (maker for kind, maker in OPTIONS if isinstance(node, kind)):
+    for maker in (maker for kind, maker in (*OPTIONS, *ADDITIONS) if isinstance(node, kind)):
         for rank, kind, words, other in maker(node, names):
             if not hasattr(other, "lineno"):  # a part of the student's own tree keeps its line
                 ast.copy_location(other, node)

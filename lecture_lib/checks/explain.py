@@ -35,7 +35,7 @@ class Wrong:
     trials : list of Trial
         All cases.
     deadline : float
-        When the explanation has to be there, by `time.monotonic`.
+        When the explanation has to be there, by ``time.monotonic``.
     """
 
     task: Task

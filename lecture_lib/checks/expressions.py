@@ -61,43 +61,23 @@ ALONG = {
     ),
     *("stack", "cat", "flatten", "diff", "cosine_similarity", "normalize", "any", "all", "select", "rankdata"),
 }
-MISSING: list[tuple[str, list[Any], str]] = [
-    ("clone", [], "no copy is made, so what is kept changes later"),
-    ("abs", [], "the signs should be gone there"),
-    ("clamp", [0], "negative values are still in it"),
-    ("clamp", [0, 1], "values leave [0, 1]"),
-    ("square", [], "a square is missing"),
-    ("sqrt", [], "a root is missing"),
-    ("mean", [], "what should be one number is not averaged"),
-    ("sum", [], "what should be one number is not added up"),
-    ("detach", [], "the graph is still attached"),
-    ("round", [], "the numbers are not rounded"),
-    ("log", [], "a logarithm is missing"),
-    ("exp", [], "an exponential is missing"),
-    ("float", [], "the type of the numbers does not fit"),
-    ("sigmoid", [], "a sigmoid is missing"),
-    ("sign", [], "the sign should be taken there"),
-    ("flatten", [1], "the axes of an image are still apart"),
-    ("flatten", [], "the axes are still apart"),
-    ("item", [], "a plain number is needed there"),
-    ("bool", [], "truth values are needed there"),
-]
 
 
-def _short(node: ast.AST) -> str:
+def short(node: ast.AST) -> str:
+    """The text of a part, cut where it is long."""
     text = ast.unparse(node)
     return text if len(text) <= 30 else text[:29] + "…"
 
 
 def _operand(node: ast.AST) -> str:
-    return f"({_short(node)})" if isinstance(node, ast.BinOp) else _short(node)
+    return f"({short(node)})" if isinstance(node, ast.BinOp) else short(node)
 
 
 def _index(node: ast.Subscript) -> str:
     return (
-        _short(node.slice).removeprefix("(").removesuffix(")")
+        short(node.slice).removeprefix("(").removesuffix(")")
         if isinstance(node.slice, ast.Tuple)
-        else _short(node.slice)
+        else short(node.slice)
     )
 
 
@@ -174,7 +154,7 @@ def _comparisons(node: ast.Compare, names: list[str]) -> Options:
 
 def _signs(node: ast.UnaryOp, names: list[str]) -> Options:
     if not isinstance(node.operand, ast.Constant):
-        yield 1, "sign", f"the sign of `{_short(node.operand)}` is reversed", node.operand
+        yield 1, "sign", f"the sign of `{short(node.operand)}` is reversed", node.operand
 
 
 def _constants(node: ast.Constant, names: list[str]) -> Options:
@@ -207,7 +187,7 @@ def _axes(node: ast.Call, names: list[str]) -> Options:
     start = 1 if is_function else 0
     positional = node.args[start:] if name not in {"roll", "norm", "var", "std"} else []
     for axis in AXES:
-        new = [ast.keyword(given[0].arg if given else "dim", _literal(axis))]
+        new = [ast.keyword(given[0].arg if given else "dim", literal(axis))]
         if given or not positional:
             rank = 2 if given else 5
             yield rank, f"axis{name}{axis}", shown, ast.Call(node.func, node.args, [*others, *new])
@@ -216,19 +196,21 @@ def _axes(node: ast.Call, names: list[str]) -> Options:
                 2,
                 f"axis{name}{axis}",
                 shown,
-                ast.Call(node.func, [*node.args[:start], _literal(axis), *node.args[start + 1 :]], others),
+                ast.Call(node.func, [*node.args[:start], literal(axis), *node.args[start + 1 :]], others),
             )
     if given or positional:
         everything = ast.Call(node.func, node.args[:start] if not given else node.args, others)
         yield 4, f"axis{name}-", shown, everything
+
+
+def _kept_axes(node: ast.Call, names: list[str]) -> Options:
+    """The axis that is merged stays, with length 1."""
+    name = _called(node)
+    merged = any(word.arg in {"dim", "axis"} for word in node.keywords) or len(node.args) > _is_module_call(node)
+    if name in ALONG and merged and not any(word.arg in {"keepdim", "keepdims"} for word in node.keywords):
         kept = [*node.keywords, ast.keyword("keepdim", ast.Constant(True))]
-        if not any(word.arg in {"keepdim", "keepdims"} for word in node.keywords):
-            yield (
-                2,
-                "keepdim",
-                f"the axis that `{name}` takes away is missed later",
-                ast.Call(node.func, node.args, kept),
-            )
+        words = f"the axis that `{name}` takes away is missed later"
+        yield 2, "keepdim", words, ast.Call(node.func, node.args, kept)
 
 
 def _calls(node: ast.Call, names: list[str]) -> Options:
@@ -246,6 +228,11 @@ def _calls(node: ast.Call, names: list[str]) -> Options:
             yield 3, "argsort", "`argsort` gives places, not ranks", twice
     if node.args and (_is_module_call(node) or isinstance(node.func, ast.Name)):
         yield 3, f"drop{name}", f"`{name}(…)` is too much", node.args[0]
+
+
+def _arguments(node: ast.Call, names: list[str]) -> Options:
+    """Arguments that have changed places, and options or arguments too much."""
+    name = _called(node)
     for place in range(len(node.args) - 1):
         turned = [*node.args]
         turned[place], turned[place + 1] = turned[place + 1], turned[place]
@@ -278,7 +265,7 @@ def _rounds(node: ast.Call, names: list[str]) -> Options:
                 1,
                 f"range{first}{last}",
                 words,
-                ast.Call(node.func, [_plus(low, first), _plus(high, last), *step], []),
+                ast.Call(node.func, [plus(low, first), plus(high, last), *step], []),
             )
         whole = ast.Call(node.func, [high], [])
         if len(node.args) > 1:
@@ -301,6 +288,11 @@ def _subscripts(node: ast.Subscript, names: list[str]) -> Options:
     ):
         other = ast.Subscript(node.value, ast.Tuple(extra, ast.Load()), ast.Load())
         yield 3, "index-axis", f"the index `[{_index(node)}]` picks along the wrong axis", other
+
+
+def _subscript_parts(node: ast.Subscript, names: list[str]) -> Options:
+    """One part of an index with other ends, left out, or with all its entries."""
+    parts = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
     for place, part in enumerate(parts):
         if isinstance(part, ast.Slice):
             for low, high in ((1, 0), (-1, 0), (0, 1), (0, -1)):
@@ -322,7 +314,7 @@ def _subscripts(node: ast.Subscript, names: list[str]) -> Options:
                 f"the index `[{_index(node)}]` has an axis too much",
                 ast.Subscript(node.value, inner, ast.Load()),
             )
-            whole: list[ast.expr] = [*parts[:place], everything, *parts[place + 1 :]]
+            whole: list[ast.expr] = [*parts[:place], ast.Slice(), *parts[place + 1 :]]
             picked = ast.Subscript(node.value, ast.Tuple(whole, ast.Load()), ast.Load())
             yield 4, "index-all", f"the index `[{_index(node)}]` leaves out too much", picked
 
@@ -360,65 +352,6 @@ def _choices(node: ast.IfExp, names: list[str]) -> Options:
     yield 2, "choice", "the two branches have changed places", ast.IfExp(node.test, node.orelse, node.body)
 
 
-def _missing(node: ast.expr, names: list[str]) -> Options:
-    """An operation more."""
-    yield 3, "sign", f"the sign of `{_short(node)}` is reversed", ast.UnaryOp(ast.USub(), node)
-    for name, arguments, words in MISSING:
-        call = ast.Call(ast.Attribute(node, name, ast.Load()), [ast.Constant(a) for a in arguments], [])
-        yield 5, f"add{name}{arguments}", f"at `{_short(node)}` {words}", call
-    for axis in ((1, 2, 3), 1, 0, -1, (2, 3), (1, 2)):
-        for name, words in (("sum", "not added up"), ("mean", "not averaged"), ("amax", "not merged")):
-            call = ast.Call(ast.Attribute(node, name, ast.Load()), [], [ast.keyword("dim", _literal(axis))])
-            yield 6, f"add{name}{axis}", f"`{_short(node)}` is {words} over the axes that it should be", call
-    for transposed in ("mT",):
-        yield (
-            5,
-            "addmT",
-            f"the axes of `{_short(node)}` are in the wrong order",
-            ast.Attribute(node, transposed, ast.Load()),
-        )
-    yield (
-        5,
-        "add[0]",
-        f"`{_short(node)}` has one entry too much around it",
-        ast.Subscript(node, ast.Constant(0), ast.Load()),
-    )
-    for step in (1, -1):
-        yield 5, f"plus{step}", f"`{_short(node)}` is too small or too large by one", _plus(node, step)
-
-
-def _factors(node: ast.expr, names: list[str]) -> Options:
-    """A factor, a divisor or a term more, made of one name."""
-    for name in names:
-        operands: list[ast.expr] = [ast.Name(name, ast.Load())]
-        operands.append(ast.Call(ast.Name("len", ast.Load()), [ast.Name(name, ast.Load())], []))
-        for operand in operands:
-            for op, words in (
-                (ast.Div(), "a division"),
-                (ast.Mult(), "a factor"),
-                (ast.Sub(), "a term"),
-                (ast.Add(), "a term"),
-            ):
-                yield (
-                    7,
-                    f"with{ast.dump(op)}{ast.dump(operand)}",
-                    f"at `{_short(node)}` {words} is missing",
-                    ast.BinOp(node, op, operand),
-                )
-
-
-def _reshaped(node: ast.expr, names: list[str]) -> Options:
-    """More axes at the end: a number for each image, ready to meet (N, C, H, W)."""
-    for count in (1, 2, 3):
-        index = ast.Tuple([ast.Constant(Ellipsis), *[ast.Constant(None)] * count], ast.Load())
-        yield (
-            6,
-            f"axes{count}",
-            f"`{_short(node)}` has axes too few to meet the other side",
-            ast.Subscript(node, index, ast.Load()),
-        )
-
-
 OPTIONS: tuple[tuple[Any, Callable[..., Options]], ...] = (
     (ast.BinOp, _operators),
     (ast.BinOp, _terms),
@@ -427,15 +360,15 @@ OPTIONS: tuple[tuple[Any, Callable[..., Options]], ...] = (
     (ast.Constant, _constants),
     (ast.Call, _rounds),
     (ast.Call, _axes),
+    (ast.Call, _kept_axes),
     (ast.Call, _calls),
+    (ast.Call, _arguments),
     (ast.Subscript, _subscripts),
+    (ast.Subscript, _subscript_parts),
     (ast.Tuple, _tuples),
     (ast.Name, _other_names),
     (ast.Attribute, _attributes),
     (ast.IfExp, _choices),
-    ((ast.BinOp, ast.Call, ast.Name, ast.Subscript, ast.Attribute), _missing),
-    ((ast.BinOp, ast.Call, ast.Name, ast.Subscript), _factors),
-    ((ast.Call, ast.Name, ast.BinOp), _reshaped),
 )
 
 
@@ -450,13 +383,15 @@ def _is_module_call(node: ast.Call) -> bool:
     return isinstance(owner, ast.Name) and owner.id in {"torch", "np", "numpy", "F", "math", "nn", "scipy", "stats"}
 
 
-def _literal(value: Any) -> ast.expr:
+def literal(value: Any) -> ast.expr:
+    """A number, or a tuple of numbers, as an expression."""
     return (
-        ast.Tuple([_literal(part) for part in value], ast.Load()) if isinstance(value, tuple) else ast.Constant(value)
+        ast.Tuple([literal(part) for part in value], ast.Load()) if isinstance(value, tuple) else ast.Constant(value)
     )
 
 
-def _plus(node: ast.expr, step: int) -> ast.expr:
+def plus(node: ast.expr, step: int) -> ast.expr:
+    """An expression plus a whole number."""
     if step == 0:
         return node
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
@@ -467,4 +402,4 @@ def _plus(node: ast.expr, step: int) -> ast.expr:
 def _end(node: ast.expr | None, step: int) -> ast.expr | None:
     if step == 0:
         return node
-    return ast.Constant(step) if node is None else _plus(node, step)
+    return ast.Constant(step) if node is None else plus(node, step)

@@ -36,7 +36,7 @@ def find(text: Written, accepts: Accepts, deadline: float) -> str | None:
     accepts : function
         Whether a function is right.
     deadline : float
-        When the search ends, by `time.monotonic`.
+        When the search ends, by ``time.monotonic``.
 
     Returns
     -------
@@ -105,7 +105,12 @@ def time_limit(deadline: float) -> Iterator[None]:
     Parameters
     ----------
     deadline : float
-        By `time.monotonic`.
+        By ``time.monotonic``.
+
+    Yields
+    ------
+    None
+        For the block in which it holds.
 
     Raises
     ------

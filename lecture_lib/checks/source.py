@@ -58,7 +58,8 @@ def written(answer: Callable[..., Any], name: str) -> Written | None:
     tree = _parsed(text or "")
     if tree is None or not any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree.body):
         return None
-    make = getattr(answer, "variant", None) or _local_variant(answer, name)
+    elsewhere: Callable[[str], Callable[..., Any] | None] | None = getattr(answer, "variant", None)
+    make = (lambda tree: elsewhere(ast.unparse(tree))) if elsewhere else _local_variant(answer, name)
     return Written(str(text), tree, make)
 
 
@@ -72,7 +73,7 @@ def untouched(tree: ast.Module, name: str) -> bool:
 
 
 def forbidden(tree: ast.AST, library: Sequence[str]) -> str | None:
-    """The first function of `lecture_lib` in a text that does the very task, as "gradients.gradient"."""
+    """The first function of ``lecture_lib`` in a text that does the very task, as "gradients.gradient"."""
     modules, functions = _imports(tree)
     for node in ast.walk(tree):
         called = ast.unparse(node) if isinstance(node, (ast.Attribute, ast.Name)) else ""
@@ -120,7 +121,7 @@ def empty_inside(error: BaseException, name: str) -> str | None:
 
 
 def returns_nothing(tree: ast.Module, name: str) -> bool:
-    """Whether a function has no `return` with a value."""
+    """Whether a function has no ``return`` with a value."""
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
     inner = {id(part) for node in ast.walk(function) if node is not function and isinstance(node, ast.FunctionDef)
              for part in ast.walk(node)}  # fmt: skip

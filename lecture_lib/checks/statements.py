@@ -61,6 +61,12 @@ def _changed_statement(statement: ast.stmt, before: list[ast.stmt], after: list[
         target = ast.Name(statement.targets[0].id, ast.Store())
         summed = _like(ast.AugAssign(target, ast.Add(), statement.value), statement)
         yield 1, "sum", line, "each round replaces what the rounds before had added up", [*before, summed, *after]
+    yield from _blocks_too_much(statement, before, after)
+
+
+def _blocks_too_much(statement: ast.stmt, before: list[ast.stmt], after: list[ast.stmt]) -> Blocks:
+    """A condition the wrong way round, or a block around statements that should stand alone."""
+    line = statement.lineno
     if isinstance(statement, ast.If):
         negated = ast.UnaryOp(ast.Not(), statement.test)
         inverse = _like(ast.If(negated, statement.body, statement.orelse), statement)

@@ -86,7 +86,7 @@ class Task:
     differentiable : str
         The parameter by which the result must be differentiable, if it must.
     library : sequence of str
-        Functions of `lecture_lib` that do the very task, as "gradients.gradient": they are not to be called.
+        Functions of ``lecture_lib`` that do the very task, as "gradients.gradient": they are not to be called.
     """
 
     name: str

@@ -41,7 +41,20 @@ def read(returned: Any, results: Sequence[Result]) -> list[Tensor]:
 
 
 def wrong_type(returned: Any, results: Sequence[Result]) -> str | None:
-    """The end of a sentence about a type of numbers that the contract asks for and that is not there."""
+    """What to say about a type of numbers that the contract asks for and that is not there.
+
+    Parameters
+    ----------
+    returned : object
+        What the function returned.
+    results : sequence of Result
+        What the contract asks for.
+
+    Returns
+    -------
+    str or None
+        The end of a sentence that begins with the function's name; None if the type is right or doesn't matter.
+    """
     wanted = results[0].dtype if len(results) == 1 else None
     dtype = getattr(returned, "dtype", type(returned).__name__)
     if wanted is None or dtype == wanted or str(dtype) == str(wanted).removeprefix("torch."):
@@ -87,7 +100,18 @@ def close(one: Tensor, other: Tensor) -> bool:
 
 
 def agree(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
-    """Whether as many values agree, one by one."""
+    """Whether as many values agree, one by one.
+
+    Parameters
+    ----------
+    some, others : sequence of Tensor
+        As `read` returns them.
+
+    Returns
+    -------
+    bool
+        As `close`, for all of them.
+    """
     return len(some) == len(others) and all(map(close, some, others))
 
 

@@ -24,7 +24,10 @@ HELPERS = {  # ways to use a network or a score: nothing to cite
     "gradients.input_gradient",
 }
 # Rooms that only their neighbours call: one line of meaning is enough there.
-INNER = ("birds.drawing", "birds.landscapes", "birds.parts", "checks.inputs", "minimal_norm")
+INNER = (
+    *("birds.drawing", "birds.landscapes", "birds.parts", "checks.inputs", "checks.source", "checks.trial"),
+    *("checks.edits", "checks.expressions", "checks.statements", "checks.missing", "minimal_norm"),
+)
 MODULES = [
     importlib.import_module(module.name)
     for module in pkgutil.walk_packages(lecture_lib.__path__, "lecture_lib.")

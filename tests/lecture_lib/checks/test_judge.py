@@ -1,6 +1,5 @@
 """The checks of the exercises: right answers pass, every catalogued mistake is named, nothing wrong passes."""
 
-import ast
 import importlib
 import pkgutil
 import sys
@@ -253,8 +252,8 @@ class FarAway:
     def __call__(self, *arguments):
         return self.space["double"](*arguments).detach()
 
-    def variant(self, tree):
-        return FarAway(ast.unparse(tree))
+    def variant(self, text):
+        return FarAway(text)
 
 
 def test_a_function_that_runs_elsewhere_is_judged_alike():

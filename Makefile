@@ -70,7 +70,7 @@ explorer: $(CHECKED) ## explain a picture of your own, on a page without code
 weights: $(RUNTIME) ## train the bird networks again, from nothing (about 20 minutes on 2 cores; goes on where it was broken off)
 	@$(IN_VENV) python -m lecture_lib.birds.train
 
-check: $(RUNTIME) ## the points of all your exercises so far, without hidden tests [EXERCISE=02]
+check: $(RUNTIME) ## the points of all your exercises so far [EXERCISE=02]
 	@$(IN_VENV) python -m grader.points $(EXERCISE)
 
 grade: $(RUNTIME) ## grade a class: make grade SUBMISSIONS=folder [GRADE="--workers 4"]

@@ -9,6 +9,7 @@ A build that fails leaves the old notebook as it was. ``make notebooks`` calls t
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 import os
 import re
@@ -30,6 +31,7 @@ from nbformat import NotebookNode
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a script, it knows only its own folder
+from lecture_lib.checks import task
 from lecture_lib.show import small_png
 from tools import course_map, editions
 
@@ -48,6 +50,8 @@ METADATA = {
 # Warnings are shown (and then fail the build), progress bars and the network are off.
 KERNEL_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "default", "TQDM_DISABLE": "1"}
 SECONDS_PER_CELL = 600
+SOLUTION = "solution"  # the tag of cells that are in solutions/ only
+CONTRACT = re.compile(r"^\{contract (\w+)\.(\w+)\}$", re.MULTILINE)  # {contract MODULE.TASK}
 THUMBNAIL = (480, 270)  # pixels; the same for every chapter
 
 
@@ -65,8 +69,15 @@ def read(text: Path) -> NotebookNode:
         raise BuildError(f"{text.name}: two cells have the id {repeated[0]!r}; give one another heading or grade_id.")
     for cell, cell_id in zip(notebook.cells, ids, strict=True):
         cell.id = cell_id
+        cell.source = CONTRACT.sub(_contract, cell.source)
         cell.metadata.pop("lines_to_next_cell", None)  # jupytext's memory of blank lines
     return notebook
+
+
+def _contract(marker: re.Match[str]) -> str:
+    """What a task's function gets and returns, as the checks read it."""
+    tasks = importlib.import_module(f"lecture_lib.checks.tasks.{marker[1]}")
+    return task.statement(getattr(tasks, marker[2]))
 
 
 def cell_ids(notebook: NotebookNode) -> Iterator[str]:
@@ -190,7 +201,7 @@ def build_exercise(text: Path, root: Path) -> float:
 
 
 def release(*names: str, root: Path) -> None:
-    """Build exercises/NAME from solutions/NAME with nbgrader: blanks for solutions, no hidden tests, no outputs.
+    """Build exercises/NAME from solutions/NAME with nbgrader: no solutions, hidden tests, tagged cells, or outputs.
 
     nbgrader works in a temporary course folder, on the notebooks and their pictures only: it copies every other file
     that it finds to the students, and it removes the old release before it knows whether the new one succeeds.
@@ -201,7 +212,9 @@ def release(*names: str, root: Path) -> None:
         for name in names:
             source = course / "solutions" / name
             source.mkdir(parents=True)
-            shutil.copy(root / "solutions" / name / f"{name}.ipynb", source)
+            notebook = nbformat.read(root / "solutions" / name / f"{name}.ipynb", as_version=4)
+            notebook.cells = [cell for cell in notebook.cells if SOLUTION not in cell.metadata.get("tags", [])]
+            nbformat.write(notebook, source / f"{name}.ipynb")
             if (pictures := root / "solutions" / name / "expected").exists():
                 shutil.copytree(pictures, source / "expected")
         nbgrader("generate_assignment", "*", root=course)

@@ -7,14 +7,18 @@
 # Below each task a cell checks your function on small random inputs, and says what a mistake looks like. Run it as often
 # as you like. Then a picture or a table shows what your function does on the faces. In tasks 1 to 3, please use neither
 # `torch.autograd` nor `lecture_lib.gradients`: a pencil is enough.
+#
+# Your functions leave what they are given as it is: arguments, networks, torch's settings and random numbers. A check and
+# the points come from the same inputs: ✔ means full points. In the cells below the checks, `plain(…)` turns what your
+# function returns into float32 tensors without a graph.
 
 # %%
 import matplotlib.pyplot as plt
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from lecture_lib import gradients, pictures, show
-from lecture_lib.checks import check
+from lecture_lib import pictures, show
+from lecture_lib.checks import check, plain
 from lecture_lib.checks.tasks import linear_models as tasks
 
 plt.style.use("lecture_lib.lecture")
@@ -36,8 +40,9 @@ def logit(images):
 # ●○○ · 5 minutes · 2 points
 #
 # Write `linear_gradient(weights, bias, images)`: the gradient of $f(I) = w \cdot I + b$ with respect to the pixels, for
-# every image. `weights` has the shape (C, H, W), `bias` is a number, `images` has the shape (N, C, H, W), and so has the
-# result.
+# every image.
+#
+# {contract linear_models.LINEAR_GRADIENT}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -46,7 +51,7 @@ def logit(images):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Every image gets the same gradient. `.expand_as(…)` repeats a tensor until it has the shape of another.
+# Every image gets the same gradient. `.expand(…)` and `.repeat(…)` make a tensor as large as another.
 #
 # </details>
 
@@ -63,11 +68,12 @@ def linear_gradient(weights, bias, images):
 check(tasks.LINEAR_GRADIENT, linear_gradient)
 ### BEGIN HIDDEN TESTS
 check(tasks.LINEAR_GRADIENT, linear_gradient, seed=41)
-small = torch.tensor([[[2.0, -3.0]]])
-torch.testing.assert_close(
-    linear_gradient(small, 5.0, torch.rand(2, 1, 1, 2)), torch.tensor([[[[2.0, -3.0]]]] * 2), check_dtype=False
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** $\partial f / \partial I_{12} = w_{12}$: of the sum, one term depends on this pixel, and it is $w_{12}$
+# times the pixel. The bias depends on no pixel, so it drops out; the image drops out as well, so all images have the same
+# gradient. Usual mistakes: $w_i I_i$, which is a term of the score and not its slope; one gradient in place of N.
 
 # %% [markdown]
 # Three very different pictures, and your gradient for each.
@@ -81,7 +87,7 @@ torch.testing.assert_close(
 # %% tags=["expected:gradients"]
 three = torch.cat([images[labels == 1][:2], images[labels == 0][6:7]])
 figure, axes = plt.subplots(2, 3, figsize=(6.5, 4.6), layout="constrained")
-for column, (picture, slope) in enumerate(zip(three, linear_gradient(weights, bias, three), strict=True)):
+for column, (picture, slope) in enumerate(zip(three, plain(linear_gradient(weights, bias, three)), strict=True)):
     show.draw_image(axes[0, column], picture, f"picture {column + 1}")
     show.draw_map(axes[1, column], slope, "its gradient", label="score per unit" if column == 2 else None)
 figure.suptitle("Your gradients: do they differ?")
@@ -90,14 +96,20 @@ show.figure(
     alt="Three pictures, and below them three times the same weight image, which looks like a face.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** They don't differ: three times the same weight image. The gradient of a linear model says nothing about one
+# picture.
+
 # %% [markdown]
 # ## Task 2 · With and without the sigmoid
 #
 # ●●○ · 15 minutes · 4 points
 #
 # Logistic regression gives the probability $p(I) = \sigma(w \cdot I + b)$ with $\sigma(t) = 1 / (1 + e^{-t})$. Write
-# `logistic_gradients(weights, bias, images)`. Return two tensors of the shape (N, C, H, W): first the gradient of the
-# logit $w \cdot I + b$, then that of the probability.
+# `logistic_gradients(weights, bias, images)`: for every image the gradient of the logit $w \cdot I + b$, then that of the
+# probability.
+#
+# {contract linear_models.LOGISTIC_GRADIENTS}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -106,12 +118,13 @@ show.figure(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# You need one probability per image: `torch.sigmoid((weights * images).sum(dim=(1, 2, 3)) + bias)`, shape (N,).
+# There is one logit, and so one probability, for each image. Over which axes does the sum go?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `.view(-1, 1, 1, 1)` turns the shape (N,) into (N, 1, 1, 1), which can be multiplied by weights.
+# A tensor of shape (N,) can't be multiplied by weights of shape (C, H, W). `.view(-1, 1, 1, 1)` gives it the axes that it
+# lacks.
 #
 # </details>
 
@@ -121,8 +134,7 @@ def logistic_gradients(weights, bias, images):
     """Gradients of the logit and of the probability, each (N, C, H, W)."""
     ### BEGIN SOLUTION
     p = torch.sigmoid((weights * images).sum(dim=(1, 2, 3)) + bias).view(-1, 1, 1, 1)
-    of_logit = linear_gradient(weights, bias, images)
-    return of_logit, p * (1 - p) * of_logit
+    return weights.expand_as(images), p * (1 - p) * weights
     ### END SOLUTION
 
 
@@ -130,16 +142,13 @@ def logistic_gradients(weights, bias, images):
 check(tasks.LOGISTIC_GRADIENTS, logistic_gradients)
 ### BEGIN HIDDEN TESTS
 check(tasks.LOGISTIC_GRADIENTS, logistic_gradients, seed=42)
-undecided = logistic_gradients(torch.tensor([[[4.0, -4.0]]]), 0.0, torch.full((1, 1, 1, 2), 0.5))
-torch.testing.assert_close(
-    undecided[1], torch.tensor([[[[1.0, -1.0]]]]), check_dtype=False, msg="at p = 1/2 the factor is 1/4"
-)
-torch.testing.assert_close(
-    logistic_gradients(weights, bias, images)[1],
-    gradients.gradient(lambda i: logit(i).sigmoid(), images),
-    check_dtype=False,
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** $\sigma(t) = (1 + e^{-t})^{-1}$, so $\sigma'(t) = e^{-t} (1 + e^{-t})^{-2} = \sigma(t) \cdot
+# \frac{e^{-t}}{1 + e^{-t}} = \sigma(t) (1 - \sigma(t))$. The chain rule gives $\nabla p = p (1 - p) \, w$: the same direction as
+# before, times a number that is at most 1/4. Usual mistakes: only one of the two factors; the sigmoid of every pixel; a
+# sum over the images, too.
 
 # %% [markdown]
 # How long is your second gradient, for each of the 200 pictures?
@@ -151,7 +160,7 @@ torch.testing.assert_close(
 # </details>
 
 # %% tags=["expected:factor"]
-of_logit, of_probability = logistic_gradients(weights, bias, images)
+of_logit, of_probability = plain(logistic_gradients(weights, bias, images))
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 ax.plot(torch.sigmoid(logit(images)), of_logit.flatten(1).norm(dim=1), "s", markersize=4, label="∇ logit")
 ax.plot(torch.sigmoid(logit(images)), of_probability.flatten(1).norm(dim=1), "o", markersize=4, label="∇ probability")
@@ -163,13 +172,19 @@ show.figure(
     "of the gradient of the logit is constant.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** Its length is $p (1 - p) \lVert w \rVert$: largest where the model is undecided, and nearly 0 where it is sure. The
+# direction is the same for all. So a short gradient of a probability does not mean that pixels don't matter.
+
 # %% [markdown]
 # ## Task 3 · The shortest step to the boundary
 #
 # ●●○ · 10 minutes · 4 points
 #
 # Write `minimal_step(weights, bias, images)`: for every image the shortest change $r$ (L2 norm) with
-# $f(I_* + r) = 0$, in the shape (N, C, H, W). Do not clip.
+# $f(I_* + r) = 0$. Do not clip.
+#
+# {contract linear_models.MINIMAL_STEP}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -179,7 +194,7 @@ show.figure(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# $f(I_* + t w) = f(I_*) + t \, (w \cdot w)$. Solve for $t$; mind the sign.
+# $f$ is linear, so $t$ is the solution of an equation with one unknown. Which sign has $t$ where the score is positive?
 #
 # </details>
 
@@ -197,12 +212,13 @@ def minimal_step(weights, bias, images):
 check(tasks.MINIMAL_STEP, minimal_step)
 ### BEGIN HIDDEN TESTS
 check(tasks.MINIMAL_STEP, minimal_step, seed=43)
-steps = minimal_step(torch.tensor([[[3.0, 4.0]]]), -2.0, torch.tensor([[[[1.0, 1.0]]]]))
-torch.testing.assert_close(
-    steps, torch.tensor([[[[-0.6, -0.8]]]]), check_dtype=False, msg="f = 5, ‖w‖ = 5: a step of length 1"
-)
-assert logit(images + minimal_step(weights, bias, images)).abs().max() < 1e-4
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** $f(I_* + t w) = f(I_*) + t \, (w \cdot w) = 0$ gives $t = -f(I_*) / (w \cdot w)$. Any other step that
+# reaches the boundary is this one plus something along the boundary, which only makes it longer. Its length is
+# $\lvert t \rvert \lVert w \rVert = \lvert f \rvert / \lVert w \rVert$. Usual mistakes: to divide by $\lVert w \rVert$ once only; to take $\lvert f \rvert$,
+# so that images on one side walk away.
 
 # %% [markdown]
 # The length of your step is the distance of an image from the boundary. Does it agree with the formula
@@ -216,7 +232,7 @@ assert logit(images + minimal_step(weights, bias, images)).abs().max() < 1e-4
 
 # %% tags=["expected:steps"]
 faces = images[150:][labels[150:] == 1][4:7]
-after = faces + minimal_step(weights, bias, faces)
+after = faces + plain(minimal_step(weights, bias, faces))
 for image, stepped in zip(faces, after, strict=True):
     formula = logit(image[None]).abs().item() / weights.norm().item()
     print(f"length of the step {(stepped - image).norm().item():.2f}, |f| / ‖w‖ = {formula:.2f}")
@@ -229,23 +245,27 @@ show.images(
     alt="Three faces, and below them the same faces on the boundary: hardly changed.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** Yes, to the printed digits. The faces on the boundary look nearly the same: the step spreads over all 625 pixels.
+
 # %% [markdown]
 # ## Task 4 · A shift
 #
 # ●○○ · 5 minutes · 2 points
 #
 # Write `shift_right(images, pixels)`: all images shifted to the right by `pixels` columns. The new columns on the left
-# repeat the left edge; what moves out on the right is lost. The shape stays. `pixels` may be 0, and is always smaller than
-# the width.
+# repeat the left edge; what moves out on the right is lost. The shape stays.
+#
+# {contract linear_models.SHIFT_RIGHT}
 #
 # <details><summary>Hint 1</summary>
 #
-# `torch.nn.functional.pad(images, (left, right, top, bottom), mode="replicate")` repeats the edges.
+# `torch.nn.functional.pad` with `mode="replicate"` repeats the edges. Look up in which order it wants the four sides.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# After padding, the images are too wide. Keep the first W columns: `[..., :W]`.
+# After padding, the images are too wide. Which columns do you keep?
 #
 # </details>
 
@@ -263,9 +283,11 @@ def shift_right(images, pixels):
 check(tasks.SHIFT_RIGHT, shift_right)
 ### BEGIN HIDDEN TESTS
 check(tasks.SHIFT_RIGHT, shift_right, seed=44)
-row = torch.tensor([[[[0.1, 0.2, 0.3, 0.4]]]])
-torch.testing.assert_close(shift_right(row, 2), torch.tensor([[[[0.1, 0.1, 0.1, 0.2]]]]), check_dtype=False)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** Padding on the left only and cutting on the right works for `pixels = 0`, too. Usual mistakes:
+# `roll`, which brings the right edge back on the left; `[..., :-pixels]`, which is empty for 0; writing into the images.
 
 # %% [markdown]
 # ## Task 5 · The shift test
@@ -273,18 +295,18 @@ torch.testing.assert_close(shift_right(row, 2), torch.tensor([[[[0.1, 0.1, 0.1, 
 # ●●○ · 10 minutes · 3 points
 #
 # Write `shift_test(score, images, labels, pixels)`: the accuracy of the model after all images are shifted to the right.
-# `score` returns one logit per image; the model says “face” where it is above 0. A label is 1 for a face and 0 for
-# another picture. Return one number, the share of right answers.
+# The model says “face” where its logit is above 0. You may use your `shift_right`.
+#
+# {contract linear_models.SHIFT_TEST}
 #
 # <details><summary>Hint 1</summary>
 #
-# Use your `shift_right`. Then you have scores (N,) and labels (N,). When is an answer right?
+# After the shift you have scores (N,) and labels (N,). When is an answer right?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `scores > 0` and `labels == 1` are both tensors of True and False. Where they are equal, the answer is right. The mean
-# of `(…).float()` is a share.
+# Compare two tensors of True and False. A mean is taken of numbers, so make numbers of them first.
 #
 # </details>
 
@@ -302,11 +324,11 @@ def shift_test(score, images, labels, pixels):
 check(tasks.SHIFT_TEST, shift_test)
 ### BEGIN HIDDEN TESTS
 check(tasks.SHIFT_TEST, shift_test, seed=45)
-two = torch.tensor([[[[0.9, 0.1]]], [[[0.1, 0.9]]]])
-right_column = lambda images: images[:, 0, 0, 1] - 0.5  # noqa: E731
-assert float(shift_test(right_column, two, torch.tensor([0, 1]), 0)) == 1.0
-assert float(shift_test(right_column, two, torch.tensor([0, 1]), 1)) == 0.0, "the bright column has moved"
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** An answer is right where “score above 0” and “label 1” are both true or both false. Usual mistakes:
+# the threshold 0.5, which belongs to a probability; the share among the faces only; `.mean()` of truth values.
 
 # %% [markdown]
 # The test for the faces. The lecture showed the mean over four directions. This is one direction. How does it differ, and
@@ -320,7 +342,7 @@ assert float(shift_test(right_column, two, torch.tensor([0, 1]), 1)) == 0.0, "th
 
 # %% tags=["expected:shift"]
 shifts = list(range(11))
-accuracies = [float(shift_test(logit, images[150:], labels[150:], pixels)) for pixels in shifts]
+accuracies = [plain(shift_test(logit, images[150:], labels[150:], pixels)).item() for pixels in shifts]
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 ax.plot(shifts, accuracies, "o-", label="logistic regression")
 ax.axhline(0.54, color="gray", linestyle=":", label="always “no face”")
@@ -336,6 +358,11 @@ show.figure(
     alt="Accuracy against the shift: it falls from above 0.9 to about 0.55, no better than always saying no face.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** The accuracy falls within a few pixels. The weight image has bright and dark areas a few pixels wide; shifted
+# by their width, a face meets weights of the other sign. One direction falls differently from the mean of four, because a
+# face and what stands beside it are not the same to the left and to the right.
+
 # %% [markdown]
 # ## Task 6 · In your own words
 #
@@ -348,9 +375,13 @@ show.figure(
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "own-words", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # The weight image is the gradient of the score: how fast the score changes when a pixel gets brighter, for this model and
-# whatever the picture is (1 point). As everybody gets the same image, it can't say what was different about this picture;
-# for that one needs the picture itself, for instance the products of weights and pixels, or the change from another
-# picture (1 point). Task 3 tells how far this picture is from the decision, and in which direction it would have to
-# change: often so little that it remains the same person. Task 5 tells that a face a few pixels off its usual place is
-# likely to be missed, so the place may have been the reason and not the face (1 point for using at least one of the
-# two measurements properly).
+# whatever the picture is. As everybody gets the same image, it can't say what was different about this picture. For that
+# one needs the picture, too: for instance what each pixel adds to the score, the product of weight and pixel, or the
+# change from another picture. Task 3 tells how far this picture is from the decision, and in which direction it would have
+# to change: often so little that it remains the same person. Task 5 tells that a face a few pixels off its usual place is
+# likely to be missed, so the place may have been the reason and not the face.
+
+# %% [markdown] tags=["solution"]
+# **How it is marked.** One point for what the weight image says about the model: a rate of change, the same for every picture. One point for
+# what it can't say about this picture, and what would be needed. One point for using the measurement of task 3 or of
+# task 5 properly.

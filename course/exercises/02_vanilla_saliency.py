@@ -2,18 +2,22 @@
 # # Exercise 02 · Vanilla saliency
 #
 # You write the methods of [lecture 02](../../notebooks/02_vanilla_saliency.ipynb) yourself: five short functions and
-# one answer in words. About 60 minutes, 18 points.
+# one answer in words. About 55 minutes, 18 points.
 #
 # Below each task a cell checks your function on small networks, and says what a mistake looks like. Run it as often as
 # you like. Then a picture shows what your function does on a real network; compare it with the expected one. Please
 # write your own code instead of calling the functions of `lecture_lib` that do the same.
+#
+# Your functions leave what they are given as it is: arguments, networks, torch's settings and random numbers. A check and
+# the points come from the same inputs: ✔ means full points. In the cells below the checks, `plain(…)` turns what your
+# function returns into float32 tensors without a graph.
 
 # %%
 import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import networks, pictures, show
-from lecture_lib.checks import check
+from lecture_lib.checks import check, plain
 from lecture_lib.checks.tasks import vanilla_saliency as tasks
 
 plt.style.use("lecture_lib.lecture")
@@ -26,9 +30,9 @@ cat = pictures.photo("cat")
 #
 # ●○○ · 5 minutes · 2 points
 #
-# Write `class_score(network, images, target)`: the score $S_c(I)$ of the class named `target`, for every image. The
-# images have the shape (N, C, H, W), the result has the shape (N,). `network(images)` returns the logits of all
-# classes, shape (N, classes), and `network.index(target)` the number of a class.
+# Write `class_score(network, images, target)`: the score $S_c(I)$ of the class named `target`, for every image.
+#
+# {contract vanilla_saliency.CLASS_SCORE}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -37,7 +41,7 @@ cat = pictures.photo("cat")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Keep all images and pick one class: the first axis stays, the second gets one number.
+# Keep all images and pick one class: what stands at the first axis of the index, what at the second?
 #
 # </details>
 
@@ -54,11 +58,12 @@ def class_score(network, images, target):
 check(tasks.CLASS_SCORE, class_score)
 ### BEGIN HIDDEN TESTS
 check(tasks.CLASS_SCORE, class_score, seed=41)
-both = torch.cat([cat, pictures.photo("coffee")])
-torch.testing.assert_close(
-    class_score(network, both, "espresso"), network(both)[:, 967], rtol=1e-4, atol=1e-4, check_dtype=False
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** The class is one column of the logits: the colon keeps the images. Usual mistakes: the softmax,
+# after which one class also depends on all others; a slice, which keeps an axis of length 1; `.item()` or `no_grad`, which
+# give the right number and no gradient.
 
 # %% [markdown]
 # ## Task 2 · The gradient
@@ -66,23 +71,24 @@ torch.testing.assert_close(
 # ●●○ · 10 minutes · 3 points
 #
 # Write `vanilla_gradient(score, images)`: the gradient $\nabla_I S_c(I)$ of any score with respect to the images, with
-# its signs, in the shape of the images. Every image gets its own gradient. The tensor that you are given must not
-# change.
+# its signs. Every image gets its own gradient. Use `torch.autograd`.
+#
+# {contract vanilla_saliency.VANILLA_GRADIENT}
 #
 # <details><summary>Hint 1</summary>
 #
-# Make a copy of the images that remembers what is computed from it: `.detach().clone().requires_grad_()`.
+# Make a copy of the images that remembers what is computed from it: `.requires_grad_()`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.autograd.grad` differentiates one number. The sum of the scores is one number, and no score depends on another
-# image.
+# `torch.autograd.grad` differentiates one number. No score depends on another image: which one number has all the
+# gradients in it?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `torch.autograd.grad` returns a tuple with one entry per input.
+# Look at what `torch.autograd.grad` returns: `type(…)` and `len(…)` tell.
 #
 # </details>
 
@@ -101,24 +107,26 @@ def vanilla_gradient(score, images):
 check(tasks.VANILLA_GRADIENT, vanilla_gradient)
 ### BEGIN HIDDEN TESTS
 check(tasks.VANILLA_GRADIENT, vanilla_gradient, seed=42)
-weights = torch.linspace(-1, 1, 60).view(1, 3, 4, 5)
-linear = vanilla_gradient(lambda images: (weights * images).sum(dim=(1, 2, 3)), torch.rand(2, 3, 4, 5))
-torch.testing.assert_close(
-    linear, weights.expand(2, -1, -1, -1), check_dtype=False, msg="the gradient of a linear score is its weights"
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** The sum of the scores has, at image n, the gradient of score n alone, because the other scores don't
+# depend on that image. The mean would divide every gradient by N. Usual mistakes: the tuple that `autograd.grad` returns;
+# `.requires_grad_()` on the tensor that you are given; `.backward()` on a tensor that keeps its `.grad`, so that the next
+# call adds to it.
 
 # %% [markdown]
 # ## Task 3 · The map
 #
 # ●○○ · 5 minutes · 2 points
 #
-# Write `max_abs_map(attribution)`: one number per pixel, $A_{ij} = \max_c \lvert w_{cij} \rvert$, from the shape
-# (N, C, H, W) to (N, H, W).
+# Write `max_abs_map(attribution)`: one number for each pixel, $A_{ij} = \max_c \lvert w_{cij} \rvert$, where c counts the channels.
+#
+# {contract vanilla_saliency.MAX_ABS_MAP}
 #
 # <details><summary>Hint</summary>
 #
-# Two methods of a tensor, one after the other: `.abs()` and `.amax(dim=…)`. Which axis holds the channels?
+# Two operations, one after the other. Which comes first? Which axis holds the channels?
 #
 # </details>
 
@@ -135,10 +143,11 @@ def max_abs_map(attribution):
 check(tasks.MAX_ABS_MAP, max_abs_map)
 ### BEGIN HIDDEN TESTS
 check(tasks.MAX_ABS_MAP, max_abs_map, seed=43)
-torch.testing.assert_close(
-    max_abs_map(torch.tensor([[[[-3.0]], [[2.0]], [[1.0]]]])), torch.tensor([[[3.0]]]), check_dtype=False
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** First the absolute value, then the maximum: the other order loses a channel with a large negative
+# number. `amax` over one axis returns a tensor; `max` over one axis returns a pair, values and places.
 
 # %% [markdown]
 # Tasks 1 to 3 together make the saliency map of the lecture. The picture that you should get:
@@ -150,10 +159,10 @@ torch.testing.assert_close(
 # </details>
 
 # %% tags=["expected:map"]
-saliency = max_abs_map(vanilla_gradient(lambda images: class_score(network, images, "tiger cat"), cat))
+saliency = max_abs_map(plain(vanilla_gradient(lambda images: class_score(network, images, "tiger cat"), cat)))
 show.maps(
     cat,
-    {"your saliency map": saliency},
+    {"your saliency map": plain(saliency)},
     title="Where would a small change of a pixel change the score fastest?",
     alt="The cat, and its saliency map for the class tiger cat: fine bright dots, densest below the eyes.",
 )
@@ -165,8 +174,10 @@ show.maps(
 #
 # Write `class_model(score, image, l2, step_size, n_steps)`: start from `image`, and climb
 # $S_c(I) - \lambda \lVert I \rVert_2^2$ by plain gradient ascent. In each of the `n_steps` steps, the image changes by
-# `step_size` times the gradient of the *whole* expression at the current image. `l2` is $\lambda$. Do not clip, do not
-# scale the gradient.
+# `step_size` times the gradient of the *whole* expression at the current image. Do not clip, do not scale the gradient. You
+# may use your `vanilla_gradient`, or `torch.autograd`.
+#
+# {contract vanilla_saliency.CLASS_MODEL}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -176,7 +187,7 @@ show.maps(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A loop with one line: `image = image + step_size * (… - …)`.
+# A loop: in every round both gradients at the current image, then one step.
 #
 # </details>
 
@@ -195,12 +206,12 @@ def class_model(score, image, l2, step_size, n_steps):
 check(tasks.CLASS_MODEL, class_model)
 ### BEGIN HIDDEN TESTS
 check(tasks.CLASS_MODEL, class_model, seed=44)
-weights = torch.linspace(-1, 1, 12).view(1, 3, 2, 2)
-optimum = class_model(lambda images: (weights * images).sum(dim=(1, 2, 3)), torch.zeros(1, 3, 2, 2), 0.5, 0.2, 200)
-torch.testing.assert_close(
-    optimum, weights, rtol=1e-4, atol=1e-4, check_dtype=False, msg="the optimum for a linear score is w / 2λ"
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** $\partial / \partial I_j \sum_i I_i^2 = 2 I_j$, so a step is $\eta \, (\nabla S_c(I) - 2 \lambda I)$. For a linear score
+# $w \cdot I$ the ascent ends where this is 0, at $I = w / 2 \lambda$: a check that you can do on paper. Usual mistakes: the
+# gradient taken once, before the loop; `step_size` at one of the two terms only; `.grad` that is never emptied.
 
 # %% [markdown]
 # Your ascent on the real network, from a gray image. What do you recognise?
@@ -213,7 +224,7 @@ torch.testing.assert_close(
 
 # %% tags=["expected:class_model"]
 start = torch.full((1, 3, 128, 128), 0.5)
-tripod = class_model(lambda images: class_score(network, images, "tripod"), start, 1e-4, 0.03, 30).clamp(0, 1)
+tripod = plain(class_model(lambda images: class_score(network, images, "tripod"), start, 1e-4, 0.03, 30)).clamp(0, 1)
 show.images(
     tripod,
     [f"p(tripod) = {network.probability('tripod')(tripod).item():.1f}"],
@@ -221,14 +232,20 @@ show.images(
     alt="Gray with a faint, fine texture; hints of the legs of a tripod.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** Hardly anything: thin lines as of the legs of a tripod. The network is nearly sure all the same. What raises a
+# score need not look like the class to us.
+
 # %% [markdown]
 # ## Task 5 · The Taylor check
 #
 # ●●○ · 10 minutes · 4 points
 #
 # Write `taylor_check(score, image, direction, radius)`. Scale the `direction` to length 1 (L2 norm over all entries),
-# and step by `radius` along it. Return two tensors of shape (1,): the change of the score that the gradient at `image`
-# *predicts*, and the change that you *measure*. Do not clip.
+# and step by `radius` along it. Return two numbers: the change of the score that the gradient at `image` *predicts*, and
+# the change that you *measure*. Do not clip. You may use your `vanilla_gradient`, or `torch.autograd`.
+#
+# {contract vanilla_saliency.TAYLOR_CHECK}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -238,7 +255,7 @@ show.images(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `direction / direction.norm()` has length 1. `.sum(dim=(1, 2, 3))` adds up everything but the images.
+# A direction gets the length 1 when it is divided by the length that it has.
 #
 # </details>
 
@@ -258,13 +275,12 @@ def taylor_check(score, image, direction, radius):
 check(tasks.TAYLOR_CHECK, taylor_check)
 ### BEGIN HIDDEN TESTS
 check(tasks.TAYLOR_CHECK, taylor_check, seed=45)
-square = torch.full((1, 1, 2, 2), 0.5)
-predicted, measured = taylor_check(
-    lambda images: images.square().sum(dim=(1, 2, 3)), square, torch.ones(1, 1, 2, 2), 2.0
-)
-torch.testing.assert_close(predicted, torch.tensor([4.0]), check_dtype=False, msg="four times 2 · 0.5 · 1")
-torch.testing.assert_close(measured, torch.tensor([8.0]), check_dtype=False, msg="four times 1.5² - 0.5²")
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** $f(I + s) \approx f(I) + \nabla f(I) \cdot s$: what is predicted is $\nabla f(I) \cdot s$, not the length of the
+# gradient times the radius, which holds only along the gradient. Both numbers have a sign. Usual mistakes: the direction
+# is not scaled; the gradient at the end of the step; the score after the step in place of its change.
 
 # %% [markdown]
 # The check on the real network, along the gradient of the cat. Where do the two lines part?
@@ -282,9 +298,9 @@ def tiger_cat(images):
     return class_score(network, images, "tiger cat")
 
 
-uphill = vanilla_gradient(tiger_cat, cat)
+uphill = plain(vanilla_gradient(tiger_cat, cat))
 radii = [0.01, 0.03, 0.1, 0.3, 1.0]
-rises = [[part.item() for part in taylor_check(tiger_cat, cat, uphill, radius)] for radius in radii]
+rises = [[part.item() for part in plain(taylor_check(tiger_cat, cat, uphill, radius))] for radius in radii]
 figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 ax.loglog(radii, [predicted for predicted, _ in rises], "o--", color="C1", label="predicted")
 ax.loglog(radii, [measured for _, measured in rises], "s-", color="C0", label="measured")
@@ -294,6 +310,10 @@ show.figure(
     figure,
     alt="Predicted and measured rise of the score against the length of the step. The lines part near 0.1.",
 )
+
+# %% [markdown] tags=["solution"]
+# **Answer.** Near 0.1: there the measured rise leaves the predicted one. Spread over all pixels, a step of length 0.1 changes
+# none of them visibly.
 
 # %% [markdown]
 # ## Task 6 · In your own words
@@ -306,7 +326,12 @@ show.figure(
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "own-words", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # The map shows $\max_c \lvert \nabla_I S_c(I_*) \rvert$: how fast the score would change if a pixel changed a tiny bit,
-# in either direction (1 point). It is a statement about changes, not about causes. The Taylor check shows that it holds
+# in either direction. It is a statement about changes, not about causes. The Taylor check shows that it holds
 # only for steps near 0.1 or shorter, in which no pixel changes visibly; taking a bright pixel away is a much larger
-# change (1 point). The colleague's sentence can be tested by covering the bright regions and, for comparison, equally
-# large dark ones, and measuring how far the score falls (1 point).
+# change. The colleague's sentence can be tested by covering the bright regions and, for comparison, equally
+# large dark ones, and measuring how far the score falls.
+
+# %% [markdown] tags=["solution"]
+# **How it is marked.** One point for what the map says: a rate of change, without its sign. One point for a measurement from which the
+# colleague's sentence does not follow, such as the Taylor check. One point for an experiment that changes the picture and
+# measures the score, with something to compare it with.

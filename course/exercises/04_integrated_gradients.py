@@ -2,19 +2,23 @@
 # # Exercise 04 · Integrated Gradients
 #
 # You write the methods of [lecture 04](../../notebooks/04_integrated_gradients.ipynb) yourself: five short functions
-# and one answer in words. About 75 minutes, 20 points.
+# and one answer in words. About 60 minutes, 20 points.
 #
 # Below each task a cell checks your function on small networks, and says what a mistake looks like. Run it as often as
 # you like. Then a picture shows what your function does on a real network; compare it with the expected one. Please
 # write your own code instead of calling the functions of `lecture_lib` that do the same. What you may use:
 # `gradient(score, images)` from chapter 02, for images (N, C, H, W).
+#
+# Your functions leave what they are given as it is: arguments, networks, torch's settings and random numbers. A check and
+# the points come from the same inputs: ✔ means full points. In the cells below the checks, `plain(…)` turns what your
+# function returns into float32 tensors without a graph.
 
 # %%
 import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import maps, networks, pictures, show
-from lecture_lib.checks import check
+from lecture_lib.checks import check, plain
 from lecture_lib.gradients import gradient
 from lecture_lib.checks.tasks import integrated_gradients as tasks
 
@@ -30,8 +34,9 @@ espresso = network.score("espresso")
 # ●○○ · 10 minutes · 3 points
 #
 # Write `path_samples(images, baseline, n_steps)`. Cut the line from the baseline $B$ to the image $I_*$ into `n_steps`
-# equal steps, and return the image in the **middle** of every step, the one next to the baseline first. `images` and
-# `baseline` have the shape (N, C, H, W), the result has the shape (n_steps, N, C, H, W).
+# equal steps, and return the image in the **middle** of every step, the one next to the baseline first.
+#
+# {contract integrated_gradients.PATH_SAMPLES}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -40,8 +45,8 @@ espresso = network.score("espresso")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The middle of step $k = 0, \dots, n - 1$ is $\alpha_k = (k + \frac12) / n$. `torch.stack` joins a list of tensors along
-# a new first axis.
+# The steps begin at $0, 1/n, 2/n, \dots$ How long is half a step? `torch.stack` joins a list of tensors along a new
+# first axis.
 #
 # </details>
 
@@ -58,14 +63,12 @@ def path_samples(images, baseline, n_steps):
 check(tasks.PATH_SAMPLES, path_samples)
 ### BEGIN HIDDEN TESTS
 check(tasks.PATH_SAMPLES, path_samples, seed=41)
-halves = path_samples(torch.ones(1, 1, 1, 2), torch.tensor([0.0, 0.8]).view(1, 1, 1, 2), 2)
-torch.testing.assert_close(
-    halves.flatten(),
-    torch.tensor([0.25, 0.85, 0.75, 0.95]),
-    check_dtype=False,
-    msg="a quarter and three quarters of the way",
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** Step k goes from k/n to (k + 1)/n, so its middle is $\alpha_k = (k + \frac12) / n$. Usual mistakes: n
+# points from 0 to 1 with both ends; `torch.cat` in place of `torch.stack`; the baseline forgotten, which shows only
+# where it is not black.
 
 # %% [markdown]
 # Your path from white to the camera man:
@@ -78,7 +81,7 @@ torch.testing.assert_close(
 
 # %% tags=["expected:path"]
 show.images(
-    path_samples(camera, torch.ones_like(camera), 5).flatten(0, 1),
+    plain(path_samples(camera, torch.ones_like(camera), 5)).flatten(0, 1),
     [f"sample {k + 1}" for k in range(5)],
     title="Your path from white to the photograph",
     alt="Five pictures: the camera man, from nearly white on the left to nearly the photograph on the right.",
@@ -87,21 +90,22 @@ show.images(
 # %% [markdown]
 # ## Task 2 · Both forms
 #
-# ●●○ · 15 minutes · 5 points
+# ●●○ · 12 minutes · 6 points
 #
-# Write `integrated_gradients(score, images, baseline, n_steps)`. It returns a pair: the notes' form, which is the mean
+# Write `integrated_gradients(score, images, baseline, n_steps)`. It returns the notes' form, which is the mean
 # of the gradients at the samples of task 1, and Sundararajan's form, which is the notes' form times $(I_* - B)$. Both
-# are signed and have the shape (N, C, H, W).
+# are signed. You may use your `path_samples`.
+#
+# {contract integrated_gradients.INTEGRATED_GRADIENTS}
 #
 # <details><summary>Hint 1</summary>
 #
-# Loop over your samples: `for sample in path_samples(…)` gives one tensor (N, C, H, W) after another. Eq. (1) is a mean:
-# add up the gradients, and divide at the end.
+# A loop over the samples gives one tensor (N, C, H, W) after another. Which operation merges their gradients?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Start from `total = torch.zeros_like(images)`. After the loop: `mean = total / n_steps`.
+# The two forms differ by one factor. Does it change along the path?
 #
 # </details>
 
@@ -118,17 +122,17 @@ def integrated_gradients(score, images, baseline, n_steps):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "integrated-gradients-test", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "integrated-gradients-test", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 check(tasks.INTEGRATED_GRADIENTS, integrated_gradients)
 ### BEGIN HIDDEN TESTS
 check(tasks.INTEGRATED_GRADIENTS, integrated_gradients, seed=42)
-square, half = torch.full((1, 1, 2, 2), 0.9), torch.full((1, 1, 2, 2), 0.5)
-rate, share = integrated_gradients(lambda images: images.square().sum(dim=(1, 2, 3)), square, half, 3)
-torch.testing.assert_close(
-    rate, torch.full_like(square, 1.4), check_dtype=False, msg="the mean slope of x² from 0.5 to 0.9 is 0.5 + 0.9"
-)
-torch.testing.assert_close(share, torch.full_like(square, 0.56), check_dtype=False, msg="0.9² - 0.5²")
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** On the path, $I(\alpha) = B + \alpha (I_* - B)$, so $\frac{d}{d\alpha} f(I(\alpha)) = \nabla f \cdot (I_* - B)$: the
+# mean of the gradients times the whole way is the rise of the score, up to the error of the rule. Usual mistakes: the sum
+# in place of the mean; the factor taken at every sample; the gradient of the mean score with respect to the image, which
+# has another factor $\alpha$.
 
 # %% [markdown]
 # Both forms on the coffee, with 20 steps from black. Which one shows you the photograph, and why?
@@ -141,7 +145,7 @@ torch.testing.assert_close(share, torch.full_like(square, 0.56), check_dtype=Fal
 
 # %% tags=["expected:forms"]
 black = torch.zeros_like(coffee)
-rates, attribution = integrated_gradients(espresso, coffee, black, 20)
+rates, attribution = plain(integrated_gradients(espresso, coffee, black, 20))
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3), layout="constrained")
 show.draw_image(axes[0], coffee, "the photograph")
 for ax, values, title, label in (
@@ -156,18 +160,24 @@ show.figure(
     "parts of the photograph are dark in the map.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** Sundararajan's form: its factor $I_* - B$ is the photograph itself when the baseline is black. Dark parts of the
+# photograph are dark in the map whatever the network does.
+
 # %% [markdown]
 # ## Task 3 · The completeness gap
 #
-# ●○○ · 10 minutes · 3 points
+# ●○○ · 5 minutes · 3 points
 #
 # Write `completeness_gap(score, images, baseline, attribution)`: by how much the entries of the attribution
-# (Sundararajan's form) add up to more than the rise of the score, $\sum_i A_i - (f(I_*) - f(B))$. With its sign, in units
-# of the score, one number per image: shape (N,).
+# (Sundararajan's form) add up to more than the rise of the score, $\sum_i A_i - (f(I_*) - f(B))$, in units
+# of the score.
+#
+# {contract integrated_gradients.COMPLETENESS_GAP}
 #
 # <details><summary>Hint</summary>
 #
-# `.sum(dim=(1, 2, 3))` adds up everything but the images. A score gives one number per image already.
+# Which axes belong to one image? A score gives one number per image already.
 #
 # </details>
 
@@ -184,12 +194,11 @@ def completeness_gap(score, images, baseline, attribution):
 check(tasks.COMPLETENESS_GAP, completeness_gap)
 ### BEGIN HIDDEN TESTS
 check(tasks.COMPLETENESS_GAP, completeness_gap, seed=43)
-ones = torch.ones(2, 1, 2, 3)
-gap = completeness_gap(lambda images: images.sum(dim=(1, 2, 3)), ones, 0.5 * ones, ones)
-torch.testing.assert_close(
-    gap, torch.tensor([3.0, 3.0]), check_dtype=False, msg="six entries of 1, and a rise of 6 - 3"
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** A gap of 0 means that the entries share out the rise exactly; its sign says whether they give out too
+# much or too little. Usual mistakes: the sum over the images, too; `- f(I) - f(B)` without the parentheses.
 
 # %% [markdown]
 # How complete is your map of the coffee? And with a white baseline?
@@ -198,11 +207,15 @@ torch.testing.assert_close(
 white = torch.ones_like(coffee)
 for name, start, values in (
     ("black", black, attribution),
-    ("white", white, integrated_gradients(espresso, coffee, white, 20)[1]),
+    ("white", white, plain(integrated_gradients(espresso, coffee, white, 20))[1]),
 ):
     with torch.no_grad():
-        gap, rise = completeness_gap(espresso, coffee, start, values), espresso(coffee) - espresso(start)
+        gap, rise = plain(completeness_gap(espresso, coffee, start, values)), espresso(coffee) - espresso(start)
     print(f"{name}: the score rises by {rise.item():.1f}, your map misses by {gap.item():+.1f}")
+
+# %% [markdown] tags=["solution"]
+# **Answer.** With 20 steps, the map from black misses a fifth of the rise, the map from white hardly anything. The error is that of
+# the rule on this path, not of the idea: more steps make it smaller.
 
 # %% [markdown]
 # ## Task 4 · Left and midpoint
@@ -210,17 +223,18 @@ for name, start, values in (
 # ●●○ · 10 minutes · 3 points
 #
 # Where in its step should a sample lie? Write `two_rules(slope, n_steps)`, which integrates the function `slope` from 0 to
-# 1 in two ways and returns both numbers, `(left, midpoint)`. The **left rule** takes the slope at the beginning of every
-# step, the **midpoint rule** in its middle. `slope` takes a tensor of points of shape (n,) and returns the slopes (n,).
+# 1 in two ways. The **left rule** takes the slope at the beginning of every step, the **midpoint rule** in its middle.
+#
+# {contract integrated_gradients.TWO_RULES}
 #
 # <details><summary>Hint 1</summary>
 #
-# A step is $1/n$ long. Slope times length, added up over $n$ steps, is the mean of the slopes.
+# A step is $1/n$ long. Slope times length, added up over $n$ steps, is which mean?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.arange(n_steps) / n_steps` gives the beginning of every step. By how much do you move it for the middle?
+# Write the n beginnings of the steps on paper for n = 4: where does the last one lie? Then move them by half a step.
 #
 # </details>
 
@@ -238,10 +252,12 @@ def two_rules(slope, n_steps):
 check(tasks.TWO_RULES, two_rules)
 ### BEGIN HIDDEN TESTS
 check(tasks.TWO_RULES, two_rules, seed=44)
-left, midpoint = two_rules(lambda points: 3 * points**2, 2)
-assert abs(float(left) - 0.375) < 1e-6, "half of 0 + 0.75"
-assert abs(float(midpoint) - 0.9375) < 1e-6, "half of 0.1875 + 1.6875"
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** Both are means of n slopes. `torch.arange(n) / n` has n points for every n; `torch.arange(0, 1, 1 / n)` has
+# n + 1 for some (49 is one), because 1 / n is rounded. `linspace(0, 1, n)` includes the end, so its points lie too far
+# apart.
 
 # %% [markdown]
 # Your two rules on a smooth slope, and on the slope of a unit that saturates at once, at $\alpha = 0.3$: it is
@@ -263,7 +279,7 @@ jump = (lambda points: (points < 0.3) / 0.3, 1.0, "a jump: saturated from α = 0
 counts = [3, 4, 6, 9, 13, 18, 27, 38, 54]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.4), layout="constrained", sharey=True)
 for ax, (slope, truth, title) in zip(axes, (smooth, jump), strict=True):
-    results = [two_rules(slope, n_steps) for n_steps in counts]
+    results = [plain(two_rules(slope, n_steps)) for n_steps in counts]
     for place, (rule, style) in enumerate({"left": "<--", "midpoint": "o-"}.items()):
         errors = [abs(float(result[place] - truth)) for result in results]
         ax.loglog(counts, errors, style, label=rule)
@@ -278,24 +294,24 @@ show.figure(
     "the midpoint rule with slope -2. With a jump: both fall slowly and irregularly, about alike.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** At a jump both rules are about alike. The midpoint rule gains its second order from a slope that is smooth
+# within a step; the one step with the jump in it spoils that.
+
 # %% [markdown]
 # ## Task 5 · A baseline that hides something
 #
-# ●●● · 15 minutes · 3 points
+# ●○○ · 5 minutes · 2 points
 #
 # You would like to publish a map in which a certain region gets exactly 0, whatever the network does. You may not touch
 # the network, the image or the method: only the baseline. Write `hiding_baseline(images, mask)`: a baseline that hides
-# the region, and is black everywhere else. `mask` is a tensor of `True` (hide) and `False` of the shape (N, 1, H, W),
-# the result has the shape of the images, (N, C, H, W).
+# the region, and is black everywhere else.
 #
-# <details><summary>Hint 1</summary>
+# {contract integrated_gradients.HIDING_BASELINE}
+#
+# <details><summary>Hint</summary>
 #
 # Look at Sundararajan's form. One of its two factors does not depend on the network.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# $I_* - B = 0$ where $B = I_*$. `torch.where(mask, …, …)` chooses pixel by pixel, and copies the mask to all channels.
 #
 # </details>
 
@@ -308,19 +324,15 @@ def hiding_baseline(images, mask):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "hiding-baseline-test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "hiding-baseline-test", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check(tasks.HIDING_BASELINE, hiding_baseline)
 ### BEGIN HIDDEN TESTS
 check(tasks.HIDING_BASELINE, hiding_baseline, seed=45)
-gray = torch.full((1, 3, 1, 2), 0.7)
-hidden = hiding_baseline(gray, torch.tensor([True, False]).view(1, 1, 1, 2))
-torch.testing.assert_close(
-    hidden,
-    torch.tensor([0.7, 0.0]).expand(1, 3, 1, 2),
-    check_dtype=False,
-    msg="the image in the region, black outside",
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** Where $B = I_*$, the factor $I_* - B$ is 0, whatever the gradient is. Usual mistakes: a black or a gray
+# region; the mask the wrong way round; `images[mask]`, which loses the shape.
 
 # %% [markdown]
 # The network calls the photograph of the coffee “espresso”. Hide the cup from the map. Both maps below are Sundararajan's
@@ -335,8 +347,8 @@ torch.testing.assert_close(
 # %% tags=["expected:hidden"]
 mask = torch.zeros(1, 1, 224, 224, dtype=torch.bool)
 mask[..., :120, 30:175] = True  # the cup
-hidden = hiding_baseline(coffee, mask)
-_, attribution_hidden = integrated_gradients(espresso, coffee, hidden, 20)
+hidden = plain(hiding_baseline(coffee, mask))
+_, attribution_hidden = plain(integrated_gradients(espresso, coffee, hidden, 20))
 figure, axes = plt.subplots(1, 4, figsize=(11, 3.2), layout="constrained")
 show.draw_image(axes[0], coffee, "the photograph")
 show.draw_image(axes[1], hidden, "your baseline")
@@ -355,6 +367,10 @@ show.figure(
     "other baseline its region is empty.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** At your baseline the score is nearly that of the photograph: the cup is in the baseline, so only what the rest adds is
+# left to explain. The map says so correctly, and yet it answers another question than the reader thinks.
+
 # %% [markdown]
 # ## Task 6 · In your own words
 #
@@ -365,8 +381,14 @@ show.figure(
 # number be small whatever the network does, and which experiment would tell you whether the coat matters?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "own-words", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# The report names neither the baseline nor the completeness gap (or the number of steps); with a white baseline the same
-# coat gets about 20 % (1 point for the baseline together with the gap or the steps). Sundararajan's form multiplies by
-# $I_* - B$: the coat is nearly black, so under a black baseline its entries are close to 0 however steep the score is
-# there (1 point). Paint the coat in several colours, or replace it by grass, and measure the score, compared with equally
-# large changes elsewhere; in the lecture the score of 11 changed by about 1 at most (1 point).
+# The report leaves out the baseline, and what the 2 % is a share of. Under a black baseline the factor $I_* - B$ of
+# Sundararajan's form is close to 0 on a nearly black coat, so each entry is small however steep the score is there. And
+# the share is taken of absolute values: entries of both signs add up to some hundred times the rise of the score, and
+# nearly all of that cancels. Added up with their signs, the entries of the coat are about a tenth of the rise, with a minus sign, and under
+# a white baseline about as much with a plus sign. Whether the coat matters is a question about another picture: paint it in several
+# colours, or replace it by grass, and measure the score, compared with equally large changes elsewhere.
+
+# %% [markdown] tags=["solution"]
+# **How it is marked.** One point for two missing pieces of information: the baseline, and one of the number of steps, the completeness gap, or what the
+# share is taken of. One point for the factor $I_* - B$, or for the cancellation of signs. One point for an experiment
+# that changes the coat, with something to compare it with.

@@ -7,6 +7,10 @@
 # Below each task a cell checks your function on small networks, and says what a mistake looks like. Run it as often as
 # you like. Then a picture shows what your function does on a real network; compare it with the expected one. Please
 # write your own code instead of calling `lecture_lib.activations` and `lecture_lib.regions`.
+#
+# Your functions leave what they are given as it is: arguments, networks, torch's settings and random numbers. A check and
+# the points come from the same inputs: ✔ means full points. In the cells below the checks, `plain(…)` turns what your
+# function returns into float32 tensors without a graph.
 
 # %%
 import matplotlib.pyplot as plt
@@ -14,7 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from lecture_lib import networks, pictures, show
-from lecture_lib.checks import check
+from lecture_lib.checks import check, plain
 from lecture_lib.checks.tasks import cam_and_gradcam as tasks
 
 plt.style.use("lecture_lib.lecture")
@@ -29,9 +33,11 @@ both = pictures.collage(pictures.photo("cat"), pictures.photo("coffee"))
 # ●●○ · 15 minutes · 4 points
 #
 # Write `layer_output(network, layer, images)`: run the network on the images, and return what one of its layers returned
-# on the way, shape (N, K, h, w). Leave nothing in the network when you are done.
+# on the way. Leave nothing in the network when you are done.
 #
 # Mind the trap: the layer that follows may work *in place*, and write over what you kept.
+#
+# {contract cam_and_gradcam.LAYER_OUTPUT}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -41,12 +47,12 @@ both = pictures.collage(pictures.photo("cat"), pictures.photo("coffee"))
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A hook is a function inside your function. Let it append to a list that you made before: `kept.append(…)`.
+# A hook is a function inside your function. How can it leave something for your function to find?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# A copy of a tensor is made by `.clone()`. What the next layer does to the original does not reach the copy.
+# What the next layer does to a tensor does not reach a copy of it.
 #
 # </details>
 
@@ -73,13 +79,12 @@ def layer_output(network, layer, images):
 check(tasks.LAYER_OUTPUT, layer_output)
 ### BEGIN HIDDEN TESTS
 check(tasks.LAYER_OUTPUT, layer_output, seed=51)
-convolution = torch.nn.Conv2d(1, 1, 1)
-convolution.weight.data[:], convolution.bias.data[:] = 2.0, -1.0
-tiny = torch.nn.Sequential(convolution, torch.nn.ReLU(inplace=True))
-before = layer_output(tiny, convolution, torch.tensor([[[[0.0, 1.0]]]]))
-torch.testing.assert_close(before, torch.tensor([[[[-1.0, 1.0]]]]), check_dtype=False, msg="2x - 1, before the ReLU")
-assert not convolution._forward_hooks, "no hook is left"
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** The hook appends a copy to a list; `finally` removes it even if the network stops with an error. Without
+# the copy, an in-place ReLU turns what you kept into its own output. Usual mistakes: the hook stays, so that every later
+# call appends; the inner `network.model` is called, whose pixels are not normalised.
 
 # %% [markdown]
 # Four of the 1280 activation maps of the last layer, those with the largest mean.
@@ -91,7 +96,7 @@ assert not convolution._forward_hooks, "no hook is left"
 # </details>
 
 # %% tags=["expected:maps"]
-activation = layer_output(network, last, both)
+activation = plain(layer_output(network, last, both))
 strongest = activation[0].mean(dim=(1, 2)).argsort(descending=True)[:4].tolist()
 show.maps(
     both,
@@ -101,14 +106,19 @@ show.maps(
     alt="A collage of a cat and a cup, and four coarse maps, bright in different cells.",
 )
 
+# %% [markdown] tags=["solution"]
+# **What there is to see.** A map has 7 × 7 cells, and each of these is bright in other cells; what makes it bright is not
+# written on it.
+
 # %% [markdown]
 # ## Task 2 · The class activation map
 #
-# ●○○ · 10 minutes · 3 points
+# ●○○ · 8 minutes · 3 points
 #
-# Write `class_activation_map(activation, classifier_weight, index)`: $\sum_k w_k A^k$, with its signs. The activation
-# maps have the shape (N, K, h, w), the weights of the classifier (classes, K), and `index` is the number of the class.
-# The result has the shape (N, h, w).
+# Write `class_activation_map(activation, classifier_weight, index)`: $\sum_k w_k A^k$, with its signs, where the $w_k$ are the
+# weights of one class.
+#
+# {contract cam_and_gradcam.CLASS_ACTIVATION_MAP}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -117,7 +127,7 @@ show.maps(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `weights[:, None, None]` has the shape (K, 1, 1), and can be multiplied with maps of shape (N, K, h, w).
+# Which shape do K numbers need to be multiplied by maps of shape (N, K, h, w)?
 #
 # </details>
 
@@ -134,10 +144,12 @@ def class_activation_map(activation, classifier_weight, index):
 check(tasks.CLASS_ACTIVATION_MAP, class_activation_map)
 ### BEGIN HIDDEN TESTS
 check(tasks.CLASS_ACTIVATION_MAP, class_activation_map, seed=52)
-two_maps = torch.tensor([[[[1.0, 0.0]], [[0.0, 2.0]]]])
-found = class_activation_map(two_maps, torch.tensor([[9.0, 9.0], [3.0, -1.0], [9.0, 9.0]]), 1)
-torch.testing.assert_close(found, torch.tensor([[[3.0, -2.0]]]), check_dtype=False, msg="3 · (1, 0) - 1 · (0, 2)")
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** The class picks a row of the weights. The mean of the map over its cells is $\sum_k w_k \,
+# \mathrm{mean}(A^k)$, which is the score without its bias: so no ReLU, and no division. Usual mistakes: a column in place of
+# a row; a mean over k.
 
 # %% [markdown]
 # On a network that ends with global average pooling, the mean of your map plus the bias is the class score. Is it?
@@ -146,9 +158,12 @@ torch.testing.assert_close(found, torch.tensor([[[3.0, -2.0]]]), check_dtype=Fal
 classifier = network.model.classifier
 for target in ("tiger cat", "espresso"):
     index = network.index(target)
-    cam = class_activation_map(layer_output(network, last, both), classifier.weight, index)
+    cam = plain(class_activation_map(plain(layer_output(network, last, both)), classifier.weight, index))
     print(f"{target:9}: mean of the map + bias = {cam.mean() + classifier.bias[index]:.2f}, ", end="")
     print(f"score = {network.score(target)(both).item():.2f}")
+
+# %% [markdown] tags=["solution"]
+# **Answer.** Yes, to the printed digits: the score is linear in the maps, and the mean commutes with the sum.
 
 # %% [markdown]
 # ## Task 3 · Grad-CAM
@@ -156,28 +171,29 @@ for target in ("tiger cat", "espresso"):
 # ●●● · 20 minutes · 5 points
 #
 # Write `grad_cam(network, images, target, layer)` for any layer:
-# $\mathrm{ReLU}(\sum_k w_k A^k)$ with $w_k = \mathrm{mean}(\nabla_{A^k} S_c)$, shape (N, h, w). The score $S_c$ is the
-# logit of the class named `target`; `network.score(target)` is the function that computes it.
+# $\mathrm{ReLU}(\sum_k w_k A^k)$ with $w_k = \mathrm{mean}(\nabla_{A^k} S_c)$. The score $S_c$ is the logit of the class named
+# `target`.
 #
 # Two things are different from task 1. The maps must be a part of the computation, so that the score can be
-# differentiated by them. So keep the *output itself*, and pass a copy on to the next layer: if a hook returns something,
-# the network goes on with that. And the parameters are frozen, so nothing is tracked unless the images ask for it.
+# differentiated by them: keep the *output itself*, and pass a copy on to the next layer. (If a hook returns something, the
+# network goes on with that.) And the parameters are frozen, so nothing is tracked unless the images ask for it.
+#
+# {contract cam_and_gradcam.GRAD_CAM}
 #
 # <details><summary>Hint 1</summary>
 #
-# In the hook: `kept.append(output)`, then `return output.clone()`. Before the forward pass:
-# `images = images.detach().clone().requires_grad_()`.
+# The hook of task 1 kept a copy and let the network go on with the output. Here it is the other way round.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `(gradient,) = torch.autograd.grad(scores.sum(), maps)` has the shape of the maps. Over which axes does the mean go, so
-# that one weight for each map of each image is left?
+# By what is the score differentiated, and which shape has the gradient? One weight for each map of each image is to be
+# left.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `gradient.mean(dim=(2, 3), keepdim=True)` has the shape (N, K, 1, 1). The ReLU comes last.
+# In which order: mean, product, sum, ReLU?
 #
 # </details>
 
@@ -207,28 +223,26 @@ def grad_cam(network, images, target, layer):
 check(tasks.GRAD_CAM, grad_cam)
 ### BEGIN HIDDEN TESTS
 check(tasks.GRAD_CAM, grad_cam, seed=53)
-pooling = tasks.pooling_network(54)
-pictures_ = torch.rand(2, 3, 9, 8, dtype=torch.float64)
-at_the_end = pooling.model.get_submodule("3")
-maps_ = layer_output(pooling, at_the_end, pictures_)
-cam_ = torch.einsum("k,nkhw->nhw", pooling.model.get_submodule("6").weight[2], maps_)
-found = grad_cam(pooling, pictures_, "c", at_the_end)
-torch.testing.assert_close(
-    found, cam_.relu() / cam_[0].numel(), check_dtype=False, msg="CAM is the number of cells times Grad-CAM"
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** $w_k$ is the mean of the gradient over the cells: how fast the score would change if the whole map k grew
+# evenly. Where a network ends with global average pooling, that gradient is the same in all cells, and Grad-CAM is
+# CAM (after the ReLU) divided by the number of cells. Usual mistakes: the ReLU before the sum; a mean over the images;
+# the softmax in the score; a hook that stays.
 
 # %% [markdown]
 # ## Task 4 · Upsampling
 #
 # ●○○ · 5 minutes · 2 points
 #
-# Write `upsample(map, size)`: from (N, h, w) to (N, H, W), where `size` is (H, W). Interpolate bilinearly. The value of a
-# cell belongs to its middle.
+# Write `upsample(map, size)`: the map at another size. Interpolate bilinearly. The value of a cell belongs to its middle.
+#
+# {contract cam_and_gradcam.UPSAMPLE}
 #
 # <details><summary>Hint 1</summary>
 #
-# `F.interpolate` wants four axes, (N, C, h, w). Add one and take it out again: `map[:, None]`, then `[:, 0]`.
+# `F.interpolate` wants four axes, (N, C, h, w). Add one and take it out again.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -250,14 +264,12 @@ def upsample(map, size):
 check(tasks.UPSAMPLE, upsample)
 ### BEGIN HIDDEN TESTS
 check(tasks.UPSAMPLE, upsample, seed=55)
-found = upsample(torch.tensor([[[0.0, 1.0]]]), (2, 4))
-torch.testing.assert_close(
-    found,
-    torch.tensor([0.0, 0.25, 0.75, 1.0]).expand(1, 2, 4),
-    check_dtype=False,
-    msg="between the middles of two cells",
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** With `align_corners=True` the first and last cells would sit at the edge of the picture, and everything
+# would be stretched. Usual mistakes: `.squeeze()`, which also drops the axis of a single image; height and width
+# exchanged.
 
 # %% [markdown]
 # Tasks 3 and 4 together: two classes, one picture.
@@ -269,7 +281,10 @@ torch.testing.assert_close(
 # </details>
 
 # %% tags=["expected:classes"]
-found = {target: upsample(grad_cam(network, both, target, last), (224, 224)) for target in ("tiger cat", "espresso")}
+found = {
+    target: plain(upsample(plain(grad_cam(network, both, target, last)), (224, 224)))
+    for target in ("tiger cat", "espresso")
+}
 show.maps(
     both,
     {f"Grad-CAM: {target}": map for target, map in found.items()},
@@ -279,22 +294,27 @@ show.maps(
     alt="A collage of a cat and a cup; the map of tiger cat glows on the left half, that of espresso on the right half.",
 )
 
+# %% [markdown] tags=["solution"]
+# **What there is to see.** Each class glows on its own half. The picture is the same; the weights differ.
+
 # %% [markdown]
 # ## Task 5 · How much lies on its own half?
 #
 # ●●○ · 10 minutes · 3 points
 #
-# Write `share_inside(map, mask)`: which share of the *positive* part of a map lies inside a mask? Map and mask have the
-# shape (N, H, W), the mask is 1 inside and 0 outside, and the result has the shape (N,). Negative values count as 0.
+# Write `share_inside(map, mask)`: which share of the *positive* part of a map lies inside a mask? Negative values count
+# as 0.
+#
+# {contract cam_and_gradcam.SHARE_INSIDE}
 #
 # <details><summary>Hint 1</summary>
 #
-# Three sums would do: what is positive, what of it is inside, and their quotient needs only two of them.
+# A share is a quotient of two sums. What is added up above, what below?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `.sum(dim=(1, 2))` adds up everything but the images.
+# Which axes belong to one map?
 #
 # </details>
 
@@ -312,9 +332,12 @@ def share_inside(map, mask):
 check(tasks.SHARE_INSIDE, share_inside)
 ### BEGIN HIDDEN TESTS
 check(tasks.SHARE_INSIDE, share_inside, seed=56)
-found = share_inside(torch.tensor([[[3.0, -5.0, 1.0]]]), torch.tensor([[[1.0, 1.0, 0.0]]]))
-torch.testing.assert_close(found, torch.tensor([0.75]), check_dtype=False, msg="3 of 3 + 1")
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** The positive part stands above and below the line. Usual mistakes: the ReLU only above; the area of the
+# mask below, which gives a mean and not a share; one quotient for the whole batch. A share alone says little: compare it
+# with the share of the area.
 
 # %% [markdown]
 # Does the separation depend on the layer? Your functions, on three collages and at four layers.
@@ -336,18 +359,23 @@ figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for pair, marker in zip([("cat", "coffee"), ("camera", "coffee"), ("motorcycle", "camera")], "os^", strict=True):
     picture = pictures.collage(*[pictures.photo(name) for name in pair])
     for name, half, colour in zip(pair, [left, 1 - left], ["C0", "C1"], strict=True):
-        shares = [
-            share_inside(upsample(grad_cam(network, picture, classes[name], layer), (224, 224)), half).item()
-            for layer in layers.values()
-        ]
+        shares = []
+        for layer in layers.values():
+            large = plain(upsample(plain(grad_cam(network, picture, classes[name], layer)), (224, 224)))
+            shares.append(plain(share_inside(large, half)).item())
         ax.plot(list(layers), shares, marker + "-", color=colour, label=f"{classes[name]} in {pair[0]} | {pair[1]}")
 ax.axhline(0.5, color="gray", linestyle=":")
-ax.set(ylim=(0, 1), ylabel="share on the own half", title="Only the last layers tell two classes apart")
+ax.set(ylim=(0, 1), ylabel="share on the own half", title="Grad-CAM tells two classes apart at the last layers")
 ax.legend()
 show.figure(
     figure,
     alt="Shares on the own half against the layer: scattered between 20 and 90 percent at blocks 4 and 5, above 80 at the last.",
 )
+
+# %% [markdown] tags=["solution"]
+# **Answer.** Yes. At the last layers nearly all of the map lies on its own half, at blocks 4 and 5 the share is anything from
+# 20 to 90 %. This is a statement about Grad-CAM and not about the layers: there the gradient differs from cell to cell, and
+# Grad-CAM keeps only its mean.
 
 # %% [markdown]
 # ## Task 6 · In your own words
@@ -355,14 +383,17 @@ show.figure(
 # ●●○ · 10 minutes · 3 points, marked by hand
 #
 # A colleague shows you Grad-CAM of a bird classifier: more than half of the map lies on the landscape around the bird.
-# “So the network looks at the landscape”, she says, “and we can't trust it.” In three to five sentences: why does this
-# not follow from the map, what would you do to find out, and what would you have to see to agree with her?
+# “So the network looks at the landscape,” says the colleague, “and we can't trust it.” In three to five sentences: why does
+# this not follow from the map, what would you do to find out, and what would you have to see to agree?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "own-words", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# The map has few, large cells, and each cell depends on an area of the picture that is much larger than the square where
-# it is drawn; a cell beside the bird still sees the bird, so mass on the landscape does not show that the landscape is
-# used (1 point). To find out, change the landscape and nothing else (the same bird elsewhere; on photographs, blur or
-# replace the background), and measure how far the score falls and how many answers change (1 point). She would be right
-# if the score fell clearly, or answers changed, with another landscape, and more than for changes of the bird that
-# don't matter; a map alone cannot show it, and in the lecture the landscape had over 60 percent of the map and no effect
-# (1 point).
+# More than half of the map is no large share if the landscape takes up far more than half of the picture: an even map would
+# have its share of the area there, so this map may even prefer the bird. The map has few, large cells, and each cell depends on an area of the
+# picture that is much larger than the square where it is drawn; a cell beside the bird still sees the bird. To find out,
+# change the landscape and nothing else (the same bird elsewhere; on photographs, blur or replace the background), and
+# measure how far the score falls and how many answers change. I would agree if the score fell clearly, or answers changed,
+# with another landscape, and more than for changes of the bird that don't matter. A map alone cannot show it.
+
+# %% [markdown] tags=["solution"]
+# **How it is marked.** One point for why it does not follow: the area, or what a cell sees. One point for an experiment that changes the
+# landscape and nothing else, with a measurement. One point for what one would have to see, with something to compare it with.

@@ -7,13 +7,17 @@
 # Below each task a cell checks your function on small random inputs, and says what a mistake looks like. Run it as often
 # as you like. Then a picture shows what your function does on real networks, which tell drawn birds apart; compare it with
 # the expected one. Please write your own code instead of calling the functions of `lecture_lib` that do the same.
+#
+# Your functions leave what they are given as it is: arguments, networks, torch's settings and random numbers. A check and
+# the points come from the same inputs: ✔ means full points. In the cells below the checks, `plain(…)` turns what your
+# function returns into float32 tensors without a graph.
 
 # %%
 import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import activations, birds, maps, networks, show
-from lecture_lib.checks import check
+from lecture_lib.checks import check, plain
 from lecture_lib.checks.tasks import attention_maps as tasks
 
 plt.style.use("lecture_lib.lecture")
@@ -30,12 +34,13 @@ images, labels, masks = birds.scenes(24, seed=606)
 #
 # $$a_{ij} = \operatorname{softmax}_j \left( \frac{q_i \cdot k_j}{\sqrt d} \right).$$
 #
-# `queries` and `keys` have the shape (N, tokens, d): one vector of length $d$ for each token. The result has the shape
-# (N, tokens, tokens). Row $i$ belongs to query $i$ and adds up to 1.
+# Row $i$ belongs to query $i$.
+#
+# {contract attention_maps.HEAD_ATTENTION}
 #
 # <details><summary>Hint 1</summary>
 #
-# All products at once are one matrix product: `queries @ keys.mT`. `.mT` exchanges the last two axes.
+# All products of a query with a key at once are one matrix product. Which axes of the keys have to change places?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -57,14 +62,12 @@ def head_attention(queries, keys):
 check(tasks.HEAD_ATTENTION, head_attention)
 ### BEGIN HIDDEN TESTS
 check(tasks.HEAD_ATTENTION, head_attention, seed=41)
-query, pair = (
-    torch.tensor([[[2.0, 0, 0, 0]]]),
-    torch.tensor([[[0.0, 0, 0, 0], [torch.log(torch.tensor(3.0)), 0, 0, 0]]]),
-)
-torch.testing.assert_close(
-    head_attention(query, pair), torch.tensor([[[0.25, 0.75]]]), check_dtype=False, msg="odds of 1 to 3"
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** Row i of `queries @ keys.mT` holds the products of query i with all keys. Without $\sqrt d$ the products grow
+# with d, and the softmax would choose one token. Usual mistakes: the softmax over i, so that columns add up to 1; the root
+# after the softmax; `.T`, which turns all axes round.
 
 # %% [markdown]
 # Your function on the transformer of the lecture: we take the queries and keys of a layer out of the network, and compare
@@ -77,32 +80,34 @@ def all_heads(layer, images):
     with torch.no_grad(), activations.record(vit.model.blocks[layer].attn.qkv) as recording:
         vit(images)
     queries, keys, _ = recording.output.unflatten(-1, (3, 4, 24)).permute(2, 3, 0, 1, 4)  # each (heads, N, tokens, d)
-    return torch.stack([head_attention(q, k) for q, k in zip(queries, keys, strict=True)], dim=1)
+    return torch.stack([plain(head_attention(q, k)) for q, k in zip(queries, keys, strict=True)], dim=1)
 
 
 rows = torch.stack([all_heads(layer, images[:3]) for layer in range(5)])  # (layers, N, heads, tokens, tokens)
 difference = (rows - activations.attention(vit, images[:3])).abs().max().item()
 print(f"{tuple(rows.shape) = }, largest difference to the network's own weights: {difference:.4f}")
 
+# %% [markdown] tags=["solution"]
+# **Answer.** Up to rounding, your weights are those that the network uses.
+
 # %% [markdown]
-# ## Task 2 · What the class token looks at
+# ## Task 2 · What the class token collects
 #
 # ●○○ · 5 minutes · 2 points
 #
-# Write `class_token_map(attention, layer, head)`. `attention` has the shape (layers, N, heads, tokens, tokens), as above;
-# `layer` and `head` count from 0. Take the row of the class token (token 0), leave out what it gives to itself, and put
-# the other h · h weights back into their square, row by row. Don't scale them. The result has the shape (N, h, h).
+# Write `class_token_map(attention, layer, head)`. Take the row of the class token (token 0), leave out what it gives to
+# itself, and put the other h · h weights back into their square, row by row. Don't scale them.
+#
+# {contract attention_maps.CLASS_TOKEN_MAP}
 #
 # <details><summary>Hint 1</summary>
 #
-# One line of indexing takes you to the shape (N, h · h): a number for the layer, `:` for the images, a number for the
-# head, the row, and then all columns but one.
+# Indexing takes you to the shape (N, h · h). What stands at each of the five axes?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# 144 patches fill a square of 12 × 12. `.unflatten(-1, (side, side))` cuts the last axis in two; `math.isqrt` finds the
-# side.
+# 144 patches fill a square of 12 × 12: the side is the root of their number. `.unflatten` cuts an axis in two.
 #
 # </details>
 
@@ -121,14 +126,15 @@ def class_token_map(attention, layer, head):
 check(tasks.CLASS_TOKEN_MAP, class_token_map)
 ### BEGIN HIDDEN TESTS
 check(tasks.CLASS_TOKEN_MAP, class_token_map, seed=42)
-numbered = torch.arange(25.0).view(1, 1, 1, 5, 5)
-torch.testing.assert_close(
-    class_token_map(numbered, 0, 0), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]), check_dtype=False
-)
 ### END HIDDEN TESTS
 
+# %% [markdown] tags=["solution"]
+# **About the solution.** The row says what the class token collects; the column would say who collects from it. The map adds up to
+# less than 1: the class token has a share, too. Usual mistakes: the column; the last patch left out in place of the
+# class token; a fixed side.
+
 # %% [markdown]
-# The four heads of the first layer. Which parts of the bird do they look at?
+# The four heads of the first layer. On which parts of the bird are their maps bright?
 #
 # <details><summary>Expected picture</summary>
 #
@@ -139,32 +145,37 @@ torch.testing.assert_close(
 # %% tags=["expected:heads"]
 show.maps(
     images[1],
-    {f"layer 1, head {head + 1}": 145 * class_token_map(rows, 0, head)[1] for head in range(4)},
+    {f"layer 1, head {head + 1}": 145 * plain(class_token_map(rows, 0, head))[1] for head in range(4)},
     label="multiples of the mean weight",
     title="Your maps of the class token",
     alt="A plain conebill and the maps of four heads. They are bright at the feet, again at the feet, at beak and eye, and on "
     "the wing.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** Two at the feet, one at beak and eye, one on the wing. Bright means that much is collected there; it does not
+# mean that the answer depends on it.
+
 # %% [markdown]
 # ## Task 3 · Rollout
 #
 # ●●● · 20 minutes · 5 points
 #
-# Write `rollout(attention)`, from (layers, N, heads, tokens, tokens) to (N, tokens, tokens):
+# The lecture's rollout takes the plain mean of the heads. Here some heads count more than others: in layer $l$, head $h$ has
+# the weight $w_{lh}$. Write `rollout(attention, head_weights)`:
 #
-# $$A_l = \frac{\operatorname{mean}_{\text{heads}} W_l + I}{\text{row sums}}, \qquad \text{rollout} = A_L \cdots A_2 \, A_1 .$$
+# $$A_l = \frac{\sum_h w_{lh} W_{lh} + I}{\text{row sums}}, \qquad \text{rollout} = A_L \cdots A_2 \, A_1 .$$
+#
+# {contract attention_maps.ROLLOUT}
 #
 # <details><summary>Hint 1</summary>
 #
-# First make all $A_l$ at once: a mean over one axis, plus `torch.eye(…)`, divided by `.sum(dim=…, keepdim=True)`. Your
-# matrices may be float64: `torch.eye(n).to(attention)` fits them.
+# Where does the axis of the heads stand, and which shape must `head_weights` have to meet it?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Then loop over the layers. The tokens go through layer 1 first, so its matrix is the rightmost: each new layer comes on
-# the left, `total = layer @ total`.
+# The tokens go through layer 1 first, so its matrix is the rightmost.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -175,10 +186,11 @@ show.maps(
 
 
 # %% nbgrader={"grade": false, "grade_id": "rollout", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def rollout(attention):
+def rollout(attention, head_weights):
     """Rollout (N, tokens, tokens): from which patches each token is mixed in the end."""
     ### BEGIN SOLUTION
-    mixing = attention.mean(dim=2) + torch.eye(attention.shape[-1]).to(attention)
+    weights = head_weights[:, None, :, None, None]
+    mixing = (weights * attention).sum(dim=2) + torch.eye(attention.shape[-1])
     mixing = mixing / mixing.sum(dim=-1, keepdim=True)
     total = mixing[0]
     for layer in mixing[1:]:
@@ -191,10 +203,13 @@ def rollout(attention):
 check(tasks.ROLLOUT, rollout)
 ### BEGIN HIDDEN TESTS
 check(tasks.ROLLOUT, rollout, seed=43)
-flat = rollout(torch.full((3, 2, 4, 5, 5), 0.2))
-expected = (torch.eye(5) + 7 * 0.2) / 8  # ((U + I) / 2)³ with U² = U: (I + 7 U) / 8
-torch.testing.assert_close(flat, expected.expand(2, 5, 5), check_dtype=False, msg="flat attention has a closed form")
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** `head_weights` meets the attention at axes 0 and 2. The rows of the weighted sum add up to 1, with the
+# identity to 2, after the division to 1; and the product of matrices whose rows add up to 1 has such rows again. With
+# equal weights this is the lecture's rollout. Usual mistakes: the first layer on the left; the columns divided; the identity added once, at
+# the end.
 
 # %% [markdown]
 # Your rollout on three birds. Does it agree with the map of a single head?
@@ -206,7 +221,8 @@ torch.testing.assert_close(flat, expected.expand(2, 5, 5), check_dtype=False, ms
 # </details>
 
 # %% tags=["expected:rollout"]
-rolled = rollout(rows)
+even = torch.full((5, 4), 0.25)  # all heads count the same
+rolled = plain(rollout(rows, even))
 rollout_maps = maps.upsample(rolled[:, 0, 1:].unflatten(-1, (12, 12)), 96)
 figure, axes = plt.subplots(2, 3, figsize=(7.5, 5), layout="constrained")
 for k, (above, below) in enumerate(axes.T):
@@ -216,37 +232,48 @@ figure.colorbar(axes[1, 0].images[0], ax=axes, extend="max", shrink=0.6, label="
 figure.suptitle("Your rollout")
 show.figure(figure, alt="Three birds, and below each its rollout: bright cells on beak, eye or feet.")
 
+# %% [markdown] tags=["solution"]
+# **Answer.** It agrees with no single head: it mixes all heads of all layers. Beak, eye and feet are bright on most birds.
+
 # %% [markdown]
 # ## Task 4 · Attention that a CNN learns
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Write `trainable_attention(local, everything)`. `local` holds a feature $l_i$ for each place, shape (N, C, h, w);
-# `everything` is the global feature $g$, shape (N, C). Return two tensors, the attended feature $g_a$, shape (N, C), and
-# the attention map $a$, shape (N, h, w):
+# The lecture's attention, with a dial. Write `trainable_attention(local, everything, temperature)`: the attended feature
+# $g_a$ and the attention map $a$,
 #
-# $$c_i = \frac{l_i \cdot g}{\sqrt C}, \qquad a_i = \frac{e^{c_i}}{\sum_j e^{c_j}}, \qquad g_a = \sum_i a_i \, l_i ,$$
+# $$c_i = \frac{l_i \cdot g}{\sqrt C}, \qquad a_i = \frac{e^{c_i / \tau}}{\sum_j e^{c_j / \tau}}, \qquad g_a = \sum_i a_i \, l_i ,$$
 #
-# where the sums run over *all* places of one image.
+# where the sums run over *all* places of one image. A high temperature $\tau$ makes a map flat, a low one lets the best
+# place win.
+#
+# {contract attention_maps.TRAINABLE_ATTENTION}
 #
 # <details><summary>Hint 1</summary>
 #
-# `everything[:, :, None, None]` has the shape (N, C, 1, 1), which multiplies with `local`. Which axis does the product
-# $l_i \cdot g$ add up?
+# $g$ is the same at all places of an image. Which axes does it lack, and over which axis is the product $l_i \cdot g$ added
+# up?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A softmax over all places: `.flatten(1)` makes one axis of rows and columns, and `.view(…)` brings them back.
+# A softmax over all places needs them on one axis. Bring the two axes back afterwards.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Each image has a temperature of its own: line it up with the axis N.
 #
 # </details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "trainable-attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def trainable_attention(local, everything):
+def trainable_attention(local, everything, temperature):
     """The attended feature (N, C), and the attention map (N, h, w)."""
     ### BEGIN SOLUTION
-    compatibility = (local * everything[:, :, None, None]).sum(dim=1) / local.shape[1] ** 0.5
+    products = (local * everything[:, :, None, None]).sum(dim=1) / local.shape[1] ** 0.5
+    compatibility = products / temperature[:, None, None]
     attention = compatibility.flatten(1).softmax(dim=1).view_as(compatibility)
     return (attention[:, None] * local).sum(dim=(2, 3)), attention
     ### END SOLUTION
@@ -256,11 +283,12 @@ def trainable_attention(local, everything):
 check(tasks.TRAINABLE_ATTENTION, trainable_attention)
 ### BEGIN HIDDEN TESTS
 check(tasks.TRAINABLE_ATTENTION, trainable_attention, seed=44)
-places = torch.tensor([[[[0.0, 0.0, torch.log(torch.tensor(2.0))]]]])  # one channel, one row: odds of 1 to 1 to 2
-feature, weights = trainable_attention(places, torch.ones(1, 1))
-torch.testing.assert_close(weights, torch.tensor([[[0.25, 0.25, 0.5]]]), check_dtype=False)
-torch.testing.assert_close(feature, 0.5 * torch.log(torch.tensor([[2.0]])), check_dtype=False)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** The softmax runs over h · w places at once, so each map adds up to 1, and the weighted sum needs no further
+# division. As $\tau$ grows, $a_i$ goes to $1 / hw$; as it falls to 0, the place with the largest $c_i$ gets everything. Usual
+# mistakes: the softmax along rows; the mean of the weighted features; the temperature lined up with the channels.
 
 # %% [markdown]
 # Your attention inside the CNN: we give it the network's own features. Two birds wear a ringed eye, two a mask.
@@ -275,7 +303,9 @@ torch.testing.assert_close(feature, 0.5 * torch.log(torch.tensor([[2.0]])), chec
 with torch.no_grad():
     lower = attentive.model.lower((images - attentive.mean) / attentive.std)
     whole = attentive.model.upper(attentive.model.middle(lower)).mean(dim=(2, 3))
-    _, lower_map = trainable_attention(attentive.model.attention_lower.project(lower), whole)
+    _, lower_map = plain(
+        trainable_attention(attentive.model.attention_lower.project(lower), whole, torch.ones(len(images)))
+    )
 figure, axes = plt.subplots(2, 4, figsize=(9, 4.5), layout="constrained")
 for k, (above, below) in zip([4, 2, 1, 0], axes.T, strict=True):
     show.draw_image(above, images[k], list(birds.SPECIES)[labels[k]])
@@ -288,32 +318,36 @@ show.figure(
     "over.",
 )
 
+# %% [markdown] tags=["solution"]
+# **What there is to see.** Where there is a ringed eye, nearly all of this layer's attention goes there. Where there is none, it is
+# spread over weak spots.
+
 # %% [markdown]
 # ## Task 5 · Remove and measure
 #
 # ●●○ · 15 minutes · 3 points
 #
 # The test that counts: compare what the map says about a part with what happens without it. Write
-# `remove_and_measure(network, images, without, labels, maps, mask)`. It gets images (N, C, H, W), the same images
-# `without` a part, the number of each image's own class, maps and masks (N, H, W). A mask holds the share of each pixel
-# that belongs to the part, from 0 to 1. Return two tensors of shape (N,), one number for each image:
+# `remove_and_measure(network, images, without, labels, maps, mask)`. Return, one number for each image,
 #
 # 1. the **share** of the map on the part, $\sum_i M_i A_i \,/ \sum_i A_i$,
 # 2. the **effect** of the part: how far the score of the image's own class *falls* when the part is removed.
 #
+# {contract attention_maps.REMOVE_AND_MEASURE}
+#
 # <details><summary>Hint 1</summary>
 #
-# The score is the logit. `network(images)` has the shape (N, classes), and `labels` says which column to take in each row.
+# The score is the logit. `network(images)` has one row for each image, and `labels` says which column to take in each row.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `logits[torch.arange(len(labels)), labels]` takes one number from each row.
+# Indexing with two tensors, one of rows and one of columns, takes one number for each pair. `.gather` does it, too.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# A fall is positive: before minus after.
+# Which comes first in the difference, so that a fall is positive?
 #
 # </details>
 
@@ -332,18 +366,12 @@ def remove_and_measure(network, images, without, labels, maps, mask):
 check(tasks.REMOVE_AND_MEASURE, remove_and_measure)
 ### BEGIN HIDDEN TESTS
 check(tasks.REMOVE_AND_MEASURE, remove_and_measure, seed=45)
-pixels_are_logits = networks.Network(torch.nn.Flatten(), ["left", "right"], mean=[0.0], std=[1.0])
-share, effect = remove_and_measure(
-    pixels_are_logits,
-    torch.tensor([[[[5.0, 1.0]]], [[[2.0, 7.0]]]]),
-    torch.tensor([[[[3.0, 1.0]]], [[[2.0, 8.0]]]]),
-    torch.tensor([0, 1]),
-    torch.tensor([[[1.0, 3.0]], [[2.0, 2.0]]]),
-    torch.tensor([[[0.0, 1.0]], [[0.5, 0.0]]]),
-)
-torch.testing.assert_close(share, torch.tensor([0.75, 0.25]), check_dtype=False)
-torch.testing.assert_close(effect, torch.tensor([2.0, -1.0]), check_dtype=False)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** `logits[torch.arange(N), labels]` pairs row n with its label; `logits[:, labels]` would pair every row with
+# every label. Usual mistakes: the largest logit in place of the own class; probabilities; the area in place of the sum of
+# the map.
 
 # %% [markdown]
 # Rollout on 24 birds, part by part: on the left how densely your rollout covers a part (its share of the map, divided by
@@ -357,12 +385,12 @@ torch.testing.assert_close(effect, torch.tensor([2.0, -1.0]), check_dtype=False)
 
 # %% tags=["expected:parts"]
 all_rows = torch.stack([all_heads(layer, images) for layer in range(5)])
-all_maps = maps.upsample(rollout(all_rows)[:, 0, 1:].unflatten(-1, (12, 12)), 96)
+all_maps = maps.upsample(plain(rollout(all_rows, even))[:, 0, 1:].unflatten(-1, (12, 12)), 96)
 densities, effects = [], []
 for number, part in enumerate(birds.PARTS):
     changed, _, _ = birds.scenes(24, seed=606, without=part)
     with torch.no_grad():
-        share, effect = remove_and_measure(vit, images, changed, labels, all_maps, masks[:, number])
+        share, effect = plain(remove_and_measure(vit, images, changed, labels, all_maps, masks[:, number]))
     densities.append((share.mean() / masks[:, number].mean()).item())
     effects.append(effect.mean().item())
 
@@ -378,6 +406,11 @@ show.figure(
     "without beak, eye or feet; wing and tail have density 1 and no effect.",
 )
 
+# %% [markdown] tags=["solution"]
+# **What there is to see.** On the left a density: the share of the map, divided by the share of the area; an even map has 1
+# everywhere. Here the parts with a high density are those without which the score falls. That is a finding about this
+# network and these birds, measured in both panels, and no property of attention.
+
 # %% [markdown]
 # ## Task 6 · In your own words
 #
@@ -389,10 +422,15 @@ show.figure(
 # company to measure?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "own-words", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# The map shows the weights with which one layer (or, with rollout, a model of all layers) mixes features of different places;
-# it is a true record of this step, but it has no sign, no class, and does not say what was found at a place (1 point). That
-# the decision depends on the bright places does not follow: in the lecture most of a CNN's attention lay on the landscape,
-# which could be exchanged without changing an answer; a head of the ViT looked at wings that had no effect; and another map
-# gave the same eight logits (1 point for one such measurement). The company should take parts away, or swap them, on many
-# pictures, and report how well the ranking by the map agrees with the ranking by the effect, next to what chance would give;
-# one picture shows nothing (1 point).
+# The map shows the weights with which one layer (or, with rollout, a model of all layers) mixes features of different
+# places. It has no sign and no class, and does not say what was found at a place, or how large it was. That the decision depends on the bright places does not follow: a
+# place that gets much weight can hold a feature that changes no answer, and each place depends on a larger area of the picture
+# than is drawn. Of one network there are also several maps, of other layers and heads, which are bright elsewhere; in the first layer above,
+# two heads are bright at the feet and one on the wing. The last figure above shows what is needed: parts are taken away, and the fall of the score is measured. The company should
+# take parts away, or exchange them, on many pictures, and report how well the ranking by the map agrees with the ranking
+# by the effect, next to what chance would give.
+
+# %% [markdown] tags=["solution"]
+# **How it is marked.** One point for what the map shows, and what it lacks. One point for a measurement or an argument against the
+# brochure: several maps of one network, or an effect that the map does not tell; numbers have to be read as
+# densities where areas differ. One point for a test that changes many pictures, with a comparison.

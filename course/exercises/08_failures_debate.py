@@ -7,6 +7,10 @@
 # Below each task a cell checks your function on small inputs, and says what a mistake looks like. Run it as often as you
 # like. Then a picture shows what your function measures on the bird networks; compare it with the expected one. Please
 # write your own code instead of calling the functions of `lecture_lib` that do the same.
+#
+# Your functions leave what they are given as it is: arguments, networks, torch's settings and random numbers. A check and
+# the points come from the same inputs: ✔ means full points. In the cells below the checks, `plain(…)` turns what your
+# function returns into float32 tensors without a graph.
 
 # %%
 from copy import deepcopy
@@ -15,7 +19,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from lecture_lib import activations, attacks, birds, gradients, maps, networks, show
-from lecture_lib.checks import check
+from lecture_lib.checks import check, plain
 from lecture_lib.checks.tasks import failures_debate as tasks
 
 plt.style.use("lecture_lib.lecture")
@@ -33,16 +37,18 @@ def score_of(network, classes):
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Write `rank_correlation(first, second)`: Spearman's rank correlation of two maps of shape (N, H, W), one number for
-# each of the N, as a tensor of shape (N,). It is the usual (Pearson) correlation of the *ranks*: replace every pixel
+# Write `rank_correlation(first, second)`: Spearman's rank correlation of two maps, for each of the N pairs. It is the usual
+# (Pearson) correlation of the *ranks*: replace every pixel
 # by its place in the order of all pixels of its map; pixels of equal value share the mean of their places.
 #
 # Ties matter: a Grad-CAM map after its ReLU is 0 in many cells.
 #
+# {contract failures_debate.RANK_CORRELATION}
+#
 # <details><summary>Hint 1</summary>
 #
-# `scipy.stats.rankdata(values, axis=1)` gives ranks, and shares them as asked. It takes and returns NumPy arrays:
-# `.numpy()` and `torch.from_numpy(…)` lead there and back. What do you have to do to a map before?
+# `scipy.stats.rankdata` gives ranks, and shares them as asked. It takes and returns NumPy arrays:
+# `.numpy()` and `torch.from_numpy(…)` lead there and back. It ranks along *one* axis: which axes does a map have?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -69,14 +75,12 @@ def rank_correlation(first, second):
 check(tasks.RANK_CORRELATION, rank_correlation)
 ### BEGIN HIDDEN TESTS
 check(tasks.RANK_CORRELATION, rank_correlation, seed=81)
-rising = torch.arange(12.0).view(1, 3, 4)
-torch.testing.assert_close(rank_correlation(rising, rising.exp()), torch.ones(1), check_dtype=False)
-torch.testing.assert_close(rank_correlation(rising, -rising), -torch.ones(1), check_dtype=False)
-tied = torch.tensor([[[0.0, 0, 1]]])  # ranks 1.5, 1.5, 3
-torch.testing.assert_close(
-    rank_correlation(tied, torch.tensor([[[1.0, 2, 3]]])), torch.tensor([0.75**0.5]), check_dtype=False
-)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** A map is one list of pixels, so it is flattened first. Signs stay: a negative pixel ranks below all others.
+# Usual mistakes: `argsort`, which gives the pixel at each place and not the place of each pixel, and breaks ties; ranks within rows;
+# the formula with squared differences, which holds without ties only.
 
 # %% [markdown]
 # Your function at work: vanilla maps of 16 birds before and after an attack, and, as the null, maps of different
@@ -97,7 +101,7 @@ first, second = torch.combinations(torch.arange(16)).T  # all pairs of different
 figure, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
 bins = torch.linspace(0.3, 1, 22).tolist()
 ax.hist(
-    rank_correlation(before, after),
+    plain(rank_correlation(before, after)),
     bins,
     density=True,
     alpha=0.7,
@@ -105,7 +109,7 @@ ax.hist(
     label="same bird, after the attack",
 )
 ax.hist(
-    rank_correlation(before[first], before[second]),
+    plain(rank_correlation(before[first], before[second])),
     bins,
     density=True,
     alpha=0.6,
@@ -119,19 +123,23 @@ show.figure(
     alt="Two histograms of rank correlations that overlap: before and after an attack, and of different birds, both around 0.7.",
 )
 
+# %% [markdown] tags=["solution"]
+# **What there is to see.** The two histograms overlap: a map after the attack is about as like the map before as maps of two
+# different birds are. A similarity of 0.7 means nothing without what it is compared with.
+
 # %% [markdown]
 # ## Task 2 · The shortcut test
 #
-# ●○○ · 10 minutes · 3 points
+# ●○○ · 8 minutes · 3 points
 #
-# Write `shortcut_test(network, own, swapped, labels)`. `own` are images of birds in the landscapes of their species,
-# `swapped` the same birds in other landscapes, `labels` the right classes, shape (N,). Return three numbers: the
-# accuracy on `own`, the accuracy on `swapped`, and the drop, own minus swapped. An accuracy is a share in [0, 1].
+# Write `shortcut_test(network, own, swapped, labels)`: the
+# accuracy in the own landscapes, the accuracy in swapped ones, and the drop.
+#
+# {contract failures_debate.SHORTCUT_TEST}
 #
 # <details><summary>Hint</summary>
 #
-# `network(images)` has the shape (N, classes). `.argmax(dim=1)` names the class, `==` compares, and the mean of a tensor
-# of truth values needs `.double()` first.
+# The class that the network names is the place of the largest logit. A mean is taken of numbers, not of truth values.
 #
 # </details>
 
@@ -149,13 +157,11 @@ def shortcut_test(network, own, swapped, labels):
 check(tasks.SHORTCUT_TEST, shortcut_test)
 ### BEGIN HIDDEN TESTS
 check(tasks.SHORTCUT_TEST, shortcut_test, seed=82)
-red, blue = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1), torch.tensor([0.0, 0, 1]).view(1, 3, 1, 1)
-mean_colour = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-by_colour = networks.Network(mean_colour, ["red", "green", "blue"], mean=[0.0] * 3, std=[1.0] * 3)
-reds, labels_of_reds = red.expand(4, 3, 2, 2), torch.tensor([0, 0, 0, 2])
-found = [float(number) for number in shortcut_test(by_colour, reds, blue.expand(4, 3, 2, 2), labels_of_reds)]
-assert found == [0.75, 0.25, 0.5], "three of four reds are labelled 0, one of four blues is labelled 2"
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** Both accuracies compare the answers with the labels, not with each other. The drop may be negative. Usual
+# mistakes: `.mean()` of truth values; a fixed number of images; probabilities.
 
 # %% [markdown]
 # Your test on both networks. Then change `shortcut=0.0` below to `shortcut=0.5`: what do you expect?
@@ -164,27 +170,31 @@ assert found == [0.75, 0.25, 0.5], "three of four reds are labelled 0, one of fo
 own, labels, _ = birds.scenes(60, seed=8, shortcut=1.0)
 swapped = birds.scenes(60, seed=8, shortcut=0.0)[0]
 for name, network in {"honest": honest, "shortcut": shortcut}.items():
-    before_swap, after_swap, drop = (float(number) for number in shortcut_test(network, own, swapped, labels))
+    before_swap, after_swap, drop = (part.item() for part in plain(shortcut_test(network, own, swapped, labels)))
     print(f"{name:9} own landscape {before_swap:4.0%}, swapped {after_swap:4.0%}, drop {drop:4.0%}")
+
+# %% [markdown] tags=["solution"]
+# **Answer.** With `shortcut=0.5` half of the birds sit in the landscape of their species, so the “own” accuracy of the shortcut network falls
+# to about a half, and the drop with it. The honest network does not care.
 
 # %% [markdown]
 # ## Task 3 · Per pixel, and in total
 #
 # ●●○ · 10 minutes · 3 points
 #
-# Write `part_saliency(map, masks)`. The map has the shape (N, H, W); the masks have the shape (N, P, H, W), one for
-# each of P parts. A mask holds *shares* in [0, 1]: 0.3 means that 30 % of the pixel belong to the part. Return two
-# tensors of shape (N, P): the mean of the map **per pixel** of the part, and its **sum** over the part.
+# Write `part_saliency(map, masks)`: the mean of the map **per pixel** of each part, and its **sum** over each part. A mask
+# holds *shares*: 0.3 means that 30 % of the pixel belong to the part.
+#
+# {contract failures_debate.PART_SALIENCY}
 #
 # <details><summary>Hint 1</summary>
 #
-# Start with the sum: multiply the map by every mask, then add up over the pixels. `map[:, None]` has the shape
-# (N, 1, H, W).
+# Start with the sum: multiply the map by every mask, then add up over the pixels. Which axis does the map lack?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The area of a part, in pixels, is the sum of its mask.
+# Half a pixel counts half: what is the area of a part, in pixels?
 #
 # </details>
 
@@ -202,21 +212,22 @@ def part_saliency(map, masks):
 check(tasks.PART_SALIENCY, part_saliency)
 ### BEGIN HIDDEN TESTS
 check(tasks.PART_SALIENCY, part_saliency, seed=83)
-halves = torch.tensor([[[[1.0, 0.5, 0.0]], [[0.0, 0.5, 1.0]]]])  # (1, 2, 1, 3)
-per_pixel, total = part_saliency(torch.tensor([[[2.0, 4.0, 8.0]]]), halves)
-torch.testing.assert_close(total, torch.tensor([[4.0, 10.0]]), check_dtype=False)
-torch.testing.assert_close(per_pixel, torch.tensor([[8 / 3, 20 / 3]]), check_dtype=False)
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** The area of a part is the sum of its mask. Usual mistakes: the mask as true or false; the number of all
+# pixels in the mean; without the added axis the images meet the parts.
 
 # %% [markdown]
 # ## Task 4 · What the part really does
 #
 # ●●○ · 10 minutes · 4 points
 #
-# Write `removal_check(score, images, removed)`. `removed` are the same scenes without a part. Return two tensors of shape
-# (N,): the fall of the score that the gradient at `images` *predicts*,
+# Write `removal_check(score, images, removed)`: the fall of the score that the gradient at `images` *predicts*,
 # $\nabla_I f(I_*) \cdot (I_* - I_\text{removed})$, and the fall that you *measure*, $f(I_*) - f(I_\text{removed})$. A
 # positive number means that the score falls without the part.
+#
+# {contract failures_debate.REMOVAL_CHECK}
 #
 # <details><summary>Hint 1</summary>
 #
@@ -243,12 +254,11 @@ def removal_check(score, images, removed):
 check(tasks.REMOVAL_CHECK, removal_check)
 ### BEGIN HIDDEN TESTS
 check(tasks.REMOVAL_CHECK, removal_check, seed=84)
-squares = lambda images: images.square().sum(dim=(1, 2, 3))  # noqa: E731
-full, none = torch.full((1, 1, 2, 2), 0.5), torch.zeros(1, 1, 2, 2)
-predicted, measured = removal_check(squares, full, none)
-torch.testing.assert_close(predicted, torch.tensor([2.0]), check_dtype=False, msg="four times 2 · 0.5 · 0.5")
-torch.testing.assert_close(measured, torch.tensor([1.0]), check_dtype=False, msg="four times 0.5²")
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** It is the Taylor check of exercise 02 for one particular step: $I_* \to I_\text{removed}$. Both falls are “before minus
+# after”. Usual mistakes: the gradient times the image; absolute values; one sum for the whole batch.
 
 # %% [markdown]
 # Tasks 3 and 4 on 24 birds. Which ranking of the five parts would you have given to a user who asks “what matters
@@ -263,8 +273,15 @@ torch.testing.assert_close(measured, torch.tensor([1.0]), check_dtype=False, msg
 # %% tags=["expected:parts"]
 images, classes, masks = birds.scenes(24, seed=12)
 score = score_of(honest, classes)
-per_pixel, total = part_saliency(maps.max_abs(gradients.gradient(score, images)), masks[:, :5])
-falls = [removal_check(score, images, birds.scenes(24, seed=12, without=part)[0]) for part in birds.PARTS]
+per_pixel, total = plain(part_saliency(maps.max_abs(gradients.gradient(score, images)), masks[:, :5]))
+falls = []
+for part in birds.PARTS:
+    removed = birds.scenes(24, seed=12, without=part)[0]
+    each = [
+        plain(removal_check(honest.score(int(c)), *pair))
+        for c, *pair in zip(classes, images.split(1), removed.split(1), strict=True)
+    ]
+    falls.append([torch.stack(parts) for parts in zip(*each, strict=True)])  # predicted, measured
 panels = {
     "map per pixel": per_pixel.mean(dim=0),
     "map in total": total.mean(dim=0),
@@ -284,6 +301,10 @@ show.figure(
     "the wing's removal costs most, far more than the gradient predicts.",
 )
 
+# %% [markdown] tags=["solution"]
+# **Answer.** None of the two maps gives the measured ranking: per pixel the eye leads, in total the wing. What removal costs has to be
+# measured; how well the gradient predicts it is the third panel.
+
 # %% [markdown]
 # ## Task 5 · Forget everything
 #
@@ -295,14 +316,17 @@ show.figure(
 # `order = torch.randperm(values.numel(), generator=generator)`; place i of the flattened result takes the value number
 # `order[i]`. The network must stay as it is.
 #
+# {contract failures_debate.SHUFFLED_PARAMETERS}
+#
 # <details><summary>Hint 1</summary>
 #
-# `values.flatten()[order]` makes a new tensor. Which shape does it have, and which one should it have?
+# Indexing with `order` makes a new tensor. Which shape does it have, and which one should it have?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `network.parameters()` gives weights, biases and raw parameters alike: a plain loop reaches them all.
+# `network.parameters()` gives weights, biases and raw parameters alike. Buffers, such as the means of a batch
+# normalisation, are no parameters.
 #
 # </details>
 
@@ -322,19 +346,14 @@ def shuffled_parameters(network, seed):
 
 # %% nbgrader={"grade": true, "grade_id": "shuffled-parameters-test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check(tasks.SHUFFLED_PARAMETERS, shuffled_parameters)
-small = torch.nn.Linear(30, 20)
-kept = [values.detach().clone() for values in small.parameters()]
-new = shuffled_parameters(small, 3)
-assert all(torch.equal(one, other) for one, other in zip(kept, small.parameters(), strict=True)), (
-    "Not yet. Your function changes the network itself. Make new tensors instead."
-)
 ### BEGIN HIDDEN TESTS
 check(tasks.SHUFFLED_PARAMETERS, shuffled_parameters, seed=85)
-for one, other in zip(kept, new, strict=True):
-    assert one.shape == other.shape
-    assert torch.equal(one.flatten().sort().values, other.detach().flatten().sort().values), "the values stay"
-    assert not torch.equal(one, other.detach()), "their places change"
 ### END HIDDEN TESTS
+
+# %% [markdown] tags=["solution"]
+# **About the solution.** Every value stays, so each parameter keeps its mean and its spread; only what was learnt, the places, is lost.
+# Usual mistakes: a new generator for each parameter, so that parameters of the same size get the same shuffle; `state_dict()`, which has
+# buffers in it; shuffled rows.
 
 # %% [markdown]
 # A twin of the honest network that knows nothing, and three kinds of maps of both. Your rank correlation stands above
@@ -350,7 +369,7 @@ for one, other in zip(kept, new, strict=True):
 twin = deepcopy(honest)
 with torch.no_grad():
     for values, new in zip(twin.parameters(), shuffled_parameters(honest, 0), strict=True):
-        values.copy_(new)
+        values.copy_(plain(new))
 
 images, classes, _ = birds.scenes(6, seed=5)
 rows = []
@@ -369,7 +388,7 @@ figure.suptitle("Above: trained. Below: every parameter shuffled (each map on it
 for ax_row, found in zip(axes, rows, strict=True):
     show.draw_image(ax_row[0], images[0], "image" if found is rows[0] else "")
     for ax, (name, values) in zip(ax_row[1:], found.items(), strict=True):
-        kept = rank_correlation(rows[0][name], values).mean().item()
+        kept = plain(rank_correlation(rows[0][name], values)).mean().item()
         relative = values[0] / values[0].abs().quantile(0.995)
         title = name if found is rows[0] else f"rank correlation {kept:.1f}"
         show.draw_map(ax, relative, title, limit=1, signed=name == "Grad-CAM")
@@ -380,6 +399,10 @@ show.figure(
     alt="A bird and three maps of the trained network above those of its shuffled twin. The lower row is "
     "nearly even texture; of the bird, Integrated Gradients keeps the dark pupil and edges.",
 )
+
+# %% [markdown] tags=["solution"]
+# **What there is to see.** On these birds all three maps change: the correlations with the maps of the trained network are low, but not 0. Edges of
+# the picture are in a map of a network that knows nothing, too. How low is low enough? That needs a null, as in task 1.
 
 # %% [markdown]
 # ## Task 6 · In your own words
@@ -393,9 +416,13 @@ show.figure(
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "own-words", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # The maps say where a small change of a pixel would change the score fastest, pixel by pixel; they do not say which
-# part of the picture decides (1 point). The conclusion does not follow: our shortcut network falls from 100 % to a few
-# percent when the landscapes are swapped, and yet all four maps put *less* on the landscape than its share of the area; a
-# small label can decide with a small share of the map, and “mostly on the lungs” has to be compared with the area of the
-# lungs and with maps of a network that is known to be honest (1 point; another number used correctly counts as well). The
+# part of the picture decides. The conclusion does not follow: our shortcut network falls from 100 % to a few
+# percent when the landscapes are swapped, so the landscape decides, and yet on average its maps put no more on the landscape than its share of the
+# area. A small label can decide with a small share of the map; and “mostly on the lungs” has to be compared with the area
+# of the lungs, and with maps of a network that is known to be honest. The
 # test is an intervention: cover, remove or exchange the label in the same pictures, and give it to healthy patients'
-# pictures, and measure how the accuracy and the scores change; do the same with the lungs for comparison (1 point).
+# pictures, and measure how the accuracy and the scores change; do the same with the lungs for comparison.
+
+# %% [markdown] tags=["solution"]
+# **How it is marked.** One point for the question that the maps answer. One point for a number that shows why the conclusion does not follow; any
+# that is used correctly counts. One point for an intervention on the label, with a comparison.

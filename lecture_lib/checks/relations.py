@@ -1,44 +1,31 @@
-"""What a wrong answer has to do with the right one: for mistakes that no catalogue foresaw.
+"""What a wrong answer has to do with the right one: for mistakes that nothing else names.
 
-Every relation is a pair of a test on (student's values, right values), and the sentence that a student reads.
+Every relation is a pair of a test on (student's values, right values), and the sentence that a student reads. It is
+said only if it holds in all cases, those with one image, square images or a single channel included.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import torch
 from torch import Tensor
 
-TOLERANCE = 1e-4  # of the largest value: far above rounding, far below any mistake
+from lecture_lib.checks.task import PLACES, Arguments
+from lecture_lib.checks.values import TOLERANCE, close
+
 Relation = Callable[[Tensor, Tensor], bool]
+Pairs = list[tuple[Tensor, Tensor]]
 
 
-def close(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors agree: same shape, finite, and equal up to rounding.
-
-    Parameters
-    ----------
-    one, other : Tensor
-        What a student's function returned, and what is right.
-
-    Returns
-    -------
-    bool
-        True for a largest difference below `TOLERANCE` times the largest right value.
-    """
-    if one.shape != other.shape or not torch.isfinite(one).all():
-        return False
-    return one.numel() == 0 or bool((one - other).abs().max() <= TOLERANCE * other.abs().max())
-
-
-def describe(pairs: list[tuple[Tensor, Tensor]], *, vague: bool = False) -> str | None:
-    """The first relation that holds between all wrong values and the right ones.
+def describe(results: Sequence[Pairs], *, vague: bool = False) -> str | None:
+    """The first relation that holds in all cases between what a function returned and what is right.
 
     Parameters
     ----------
-    pairs : list of (Tensor, Tensor)
-        What a student's function returned in every case, and what is right.
+    results : sequence of lists of (Tensor, Tensor)
+        For every result, in every case, what the student's function returned and what is right.
     vague : bool
         Look for relations that say little, instead of those that say more.
 
@@ -47,34 +34,43 @@ def describe(pairs: list[tuple[Tensor, Tensor]], *, vague: bool = False) -> str 
     str or None
         A sentence for the student; None if no relation holds.
     """
-    wrong = [(one, other) for one, other in pairs if not close(one, other)]
-    if not vague and all(one.shape == other.shape for one, other in wrong):  # one constant for all cases
-        joined = tuple(torch.cat([part.flatten() for part in parts]) for parts in zip(*wrong, strict=True))
+    wrong = [place for place, pairs in enumerate(results) if not all(close(*pair) for pair in pairs)]
+    if len(results) > 1 and len(wrong) == 1:
+        said = _described(results[wrong[0]], vague)
+        return said and f"The {PLACES[wrong[0]]} result is wrong. {said}"
+    return _described([pair for place in wrong for pair in results[place]], vague)
+
+
+def _described(pairs: Pairs, vague: bool) -> str | None:
+    if not vague and all(one.shape == other.shape for one, other in pairs):  # one constant for all cases
+        joined = [torch.cat([part.flatten() for part in parts]) for parts in zip(*pairs, strict=True)]
         for relation, message in JOINT_RELATIONS:
             if relation(*joined):
                 return message
     relations = VAGUE_RELATIONS if vague else RELATIONS
-    return next((message for relation, message in relations if all(relation(*pair) for pair in wrong)), None)
+    return next((message for relation, message in relations if all(relation(*pair) for pair in pairs)), None)
 
 
-def outside(pairs: list[tuple[Tensor, Tensor]]) -> str | None:
+def outside(results: Sequence[Pairs]) -> str | None:
     """What is wrong around the numbers: their shape, or that they are none.
 
     Parameters
     ----------
-    pairs : list of (Tensor, Tensor)
-        What a student's function returned in every case, and what is right.
+    results : sequence of lists of (Tensor, Tensor)
+        As in `describe`.
 
     Returns
     -------
     str or None
         A sentence for the student.
     """
-    for one, other in pairs:
-        if one.shape != other.shape:
-            return f"It should return the shape {tuple(other.shape)}, but it returns {tuple(one.shape)}."
-        if not torch.isfinite(one).all():
-            return "It returns NaN or infinity."
+    for place, pairs in enumerate(results):
+        which = f"The {PLACES[place]} result" if 1 < len(results) <= len(PLACES) else "The result"
+        for one, other in pairs:
+            if one.shape != other.shape:
+                return f"{which} should have the shape {tuple(other.shape)} in this case, but has {tuple(one.shape)}."
+            if not torch.isfinite(one).all():
+                return f"{which} has NaN or infinity in it."
     return None
 
 
@@ -137,7 +133,7 @@ def _has_mixed(axis: int) -> Relation:
 
     def relation(one: Tensor, other: Tensor) -> bool:
         """Whether it holds for a student's value and the right one."""
-        if one.shape != other.shape or other.ndim <= axis or not 1 < other.shape[axis] <= 5:
+        if one.shape != other.shape or other.ndim <= axis or other.shape[axis] > 5:
             return False
         orders = permutations(range(other.shape[axis]))
         return any(close(one, other.index_select(axis, torch.tensor(order))) for order in orders)
@@ -150,7 +146,7 @@ def _is_same_along(axis: int) -> Relation:
 
     def relation(one: Tensor, other: Tensor) -> bool:
         """Whether it holds for a student's value and the right one."""
-        if one.shape != other.shape or other.ndim <= axis or other.shape[axis] < 2:
+        if one.shape != other.shape or other.ndim <= axis:
             return False
         entries = [*other.split(1, axis), other.mean(axis, keepdim=True), other.sum(axis, keepdim=True)]
         return any(close(one, entry.expand_as(other)) for entry in entries)
@@ -175,29 +171,35 @@ def _is_reordered(one: Tensor, other: Tensor) -> bool:
 JOINT_RELATIONS: tuple[tuple[Relation, str], ...] = (
     (lambda one, _: not one.any(), "It is 0 everywhere."),
     (lambda one, other: close(one, -other), "The sign is reversed."),
-    (lambda one, other: close(one, other.abs()), "It is the absolute value of the right answer."),
-    (_is_multiple, "It is the right answer times a constant: look for a factor, a mean or a sum too much."),
-    (_has_offset, "It is the right answer plus a constant."),
+    (
+        lambda one, other: close(one, other.abs()),
+        "It is the absolute value of the right answer: the sign is lost.",
+    ),
+    (
+        lambda one, other: close(one, other.clamp_min(0)),
+        "What is negative in the right answer is 0 here.",
+    ),
+    (_is_multiple, "It is the right answer times one constant: a factor is too much or missing."),
+    (_has_offset, "It is the right answer plus one constant."),
 )
+
+
 RELATIONS: tuple[tuple[Relation, str], ...] = (
     (_scaled_to_one(lambda part: part.abs().max()), "It is scaled to a maximum of 1. Keep its unit."),
     (_scaled_to_one(lambda part: part.norm()), "It is scaled to length 1. Keep its unit."),
     (_scaled_to_one(lambda part: part.sum()), "It is scaled to a sum of 1. Keep its unit."),
     (_is_stretched, "It is stretched to the range from 0 to 1. Keep its unit and its zero."),
     (_is_transposed, "The last two axes are exchanged: look at the order of height and width."),
-    (_has_mixed(1), "Axis 1 (in images: the channels) has the right entries in the wrong order."),
-    (_has_mixed(0), "Axis 0 (in a batch: the images) has the right entries in the wrong order."),
-    (_is_same_along(1), "All entries of axis 1 (in images: the channels) are the same: each should have its own."),
-    (_is_same_along(0), "All entries of axis 0 (in a batch: the images) are the same: each should have its own."),
-    (_is_shifted, "It is shifted by one place: look at where a range or an index starts."),
-    (_is_reordered, "These are the right numbers in the wrong places: look at view, reshape and permute."),
+    (_has_mixed(1), "Axis 1 has the right entries in the wrong order."),
+    (_has_mixed(0), "Axis 0 has the right entries in the wrong order."),
+    (_is_same_along(1), "All entries of axis 1 are the same: each should have its own."),
+    (_is_same_along(0), "All entries of axis 0 are the same: each should have its own."),
+    (_is_shifted, "It is shifted by one place."),
+    (_is_reordered, "These are the right numbers in the wrong places."),
 )
 VAGUE_RELATIONS: tuple[tuple[Relation, str], ...] = (
-    (_is_multiple, "Every case has the right answer times a constant of its own: look for a factor too much."),
-    (
-        _is_multiple_per_image,
-        "Every image has the right answer times a constant of its own: look for a factor too much.",
-    ),
+    (_is_multiple, "Every case has the right answer times a constant of its own: a factor is too much or missing."),
+    (_is_multiple_per_image, "Every image has the right answer times a constant of its own."),
     (_has_offset, "Every case has the right answer plus a constant of its own."),
 )
 
@@ -205,37 +207,83 @@ VAGUE_RELATIONS: tuple[tuple[Relation, str], ...] = (
 # --- what surrounds the numbers ---------------------------------------------------------------------------
 
 
-def narrowed(arguments: tuple[Any, ...]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Easier cases made of a case: with one image, with square images.
+@dataclass(frozen=True)
+class Kind:
+    """A kind of easier inputs: which images (N, C, H, W) are of it, and how others are cut down to it."""
+
+    words: str
+    has: Callable[[torch.Size], bool]
+    cut: Callable[[Arguments, Tensor], Arguments] | None = None
+
+
+def _first_image(arguments: Arguments, images: Tensor) -> Arguments:
+    n = len(images)
+    return _changed(arguments, lambda value: value[:1] if value.ndim > 0 and value.shape[0] == n else value)
+
+
+def _square(arguments: Arguments, images: Tensor) -> Arguments:
+    height, width = images.shape[2:]
+    side = min(height, width)
+    return _changed(arguments, lambda v: v[..., :side, :side] if v.shape[-2:] == (height, width) else v)
+
+
+KINDS = (
+    Kind("a single image, not for several", lambda shape: shape[0] == 1, _first_image),
+    Kind("square images, not for others", lambda shape: shape[2] == shape[3], _square),
+    Kind("three channels, not for one", lambda shape: shape[1] == 3),
+    Kind("one channel, not for three", lambda shape: shape[1] == 1),
+)
+
+
+def images_of(arguments: Arguments) -> Tensor | None:
+    """The first tensor of shape (N, C, H, W) among the arguments.
 
     Parameters
     ----------
     arguments : tuple
-        A case; what it holds of images ``(N, C, H, W)`` says how it can be narrowed.
+        A case.
 
-    Yields
-    ------
-    (str, tuple)
-        What the case is restricted to, as the end of a sentence, and its arguments.
+    Returns
+    -------
+    Tensor or None
+        None if there is none.
     """
-    images = next((value for value in arguments if isinstance(value, Tensor) and value.ndim == 4), None)
-    if images is None:
-        return
-    n, _, height, width = images.shape
-    side = min(height, width)
-    if n > 1:
-        yield (
-            "a single image, not for a batch: keep the first axis apart",
-            _changed(arguments, lambda value: value[:1] if value.ndim > 0 and value.shape[0] == n else value),
-        )
-    if height != width:
-        yield (
-            "square images: look for a place where height and width are mixed up",
-            _changed(arguments, lambda v: v[..., :side, :side] if v.shape[-2:] == (height, width) else v),
-        )
+    return next((value for value in arguments if isinstance(value, Tensor) and value.ndim == 4), None)
 
 
-def _changed(arguments: tuple[Any, ...], change: Callable[[Tensor], Tensor]) -> tuple[Any, ...]:
+def right_only_for(
+    cases: Sequence[Arguments], right: Sequence[bool], is_right: Callable[[Arguments], bool]
+) -> str | None:
+    """The kind of inputs for which a function is right, and it is wrong for all others.
+
+    Parameters
+    ----------
+    cases : sequence of tuples
+        All cases.
+    right : sequence of bool
+        Whether the function is right in each of them.
+    is_right : function
+        Whether it is right in another case.
+
+    Returns
+    -------
+    str or None
+        The end of a sentence that says for what it is right.
+    """
+    batches = [images for images in map(images_of, cases) if images is not None]
+    if len(batches) < len(cases):
+        return None
+    for kind in KINDS:
+        fits = [kind.has(images.shape) for images in batches]
+        others = [pair for pair, fit in zip(zip(cases, batches, strict=True), fits, strict=True) if not fit]
+        if fits != list(right) or not others or (kind.cut is None and not any(fits)):
+            continue
+        if kind.cut is None or all(is_right(kind.cut(case, images)) for case, images in others):
+            return kind.words
+    return None
+
+
+def _changed(arguments: Arguments, change: Callable[[Tensor], Tensor]) -> Arguments:
     return tuple(change(value) if isinstance(value, Tensor) else value for value in arguments)
 
 
@@ -263,7 +311,7 @@ def varied(arguments: tuple[Any, ...], others: list[tuple[Any, ...]], place: int
     elif isinstance(value, bool):
         new = [not value]
     elif isinstance(value, int | float):
-        new = [value + 1]
+        new = [value + 1, value + 2, 2 * value + 1]
     elif isinstance(value, Tensor) and value.is_floating_point():
         new = [0.7 * value + 0.1, value.flip(0).flip(-1) if value.ndim else value + 0.1]
     for candidate in new:

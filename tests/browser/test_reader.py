@@ -23,6 +23,9 @@ def test_every_lecture_opens_unchanged_and_gives_nothing_away(lab) -> None:
     from playwright.sync_api import sync_playwright
 
     address, folder = lab
+    settings = folder.parent / "SETTINGS" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')  # every cell is in the page
     subprocess.run(["jupyter", "trust", *map(str, (folder / "notebooks").glob("*.ipynb"))], check=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shared.BROWSER, args=shared.FLAGS.split())
@@ -37,14 +40,13 @@ def test_every_lecture_opens_unchanged_and_gives_nothing_away(lab) -> None:
             whole = build.read(text)
             notes = [first_words(cell) for cell in whole.cells if editions.slide_type(cell) == "notes"]
             assert not [words for words in notes if words and words in shown], text.stem
-            folded = page.locator(".jp-OutputArea-output:visible").count()
             stored = nbformat.read(folder / "notebooks" / f"{text.stem}.ipynb", as_version=4)
-            open_outputs = sum(
-                len(cell.outputs)
-                for cell in stored.cells
-                if cell.cell_type == "code" and not cell.metadata.get("jupyter", {}).get("outputs_hidden")
-            )
-            assert folded == open_outputs, text.stem
+            code = [cell for cell in stored.cells if cell.cell_type == "code"]
+            folded = [cell for cell in code if cell.metadata.get("jupyter", {}).get("outputs_hidden")]
+            assert page.locator(".jp-CodeCell").count() == len(code), text.stem
+            assert page.locator(".jp-OutputPlaceholder").count() == len(folded), text.stem
+            shown_outputs = page.locator(".jp-OutputArea-output:visible").count()
+            assert shown_outputs <= sum(len(cell.outputs) for cell in code if cell not in folded), text.stem
             for still in page.locator(".still img").all():
                 assert still.evaluate("image => image.decode().then(() => image.naturalWidth > 50)")
             page.context.close()

@@ -493,7 +493,7 @@ def test_a_student_sees_the_points_of_all_exercises(course, tmp_path, monkeypatc
         "double 2 of 2",
         "norm 0 of 3 NotImplementedError: Your code is missing here.",
         "why – of 1 marked by hand",
-        "sum, without hidden tests 2 of 5",
+        "sum 2 of 5",
     ]
     assert path.read_bytes() == before, "nothing is stored"
 

@@ -24,7 +24,18 @@ HELPERS = {  # ways to use a network or a score: nothing to cite
     "gradients.input_gradient",
 }
 # Rooms that only their neighbours, or a command line, call: one line of meaning is enough there.
-INNER = ("birds.drawing", "birds.landscapes", "birds.parts", "birds.train", "checks.inputs", "minimal_norm")
+INNER = (
+    *(
+        "birds.drawing",
+        "birds.landscapes",
+        "birds.parts",
+        "birds.train",
+        "checks.inputs",
+        "checks.source",
+        "checks.trial",
+    ),
+    *("checks.edits", "checks.expressions", "checks.statements", "checks.missing", "minimal_norm"),
+)
 MODULES = [
     importlib.import_module(module.name)
     for module in pkgutil.walk_packages(lecture_lib.__path__, "lecture_lib.")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lecture_lib import attacks, gradients
 from lecture_lib.checks.inputs import small_network, uniform
-from lecture_lib.checks.task import Arguments, Mistake, Task
+from lecture_lib.checks.task import Arguments, Mistake, Parameter, Result, Task
 from lecture_lib.networks import Network, Score
 
 Direction = Callable[[Tensor], Tensor]  # from a gradient to the direction of a step
@@ -34,13 +34,18 @@ def _left_half(images: Tensor) -> Tensor:
 # --- fgsm(score, images, epsilon) -------------------------------------------------------------------------
 
 
-def _fgsm(score: Score, images: Tensor, epsilon: float) -> Tensor:
-    return attacks.fgsm(score, images, epsilon=epsilon).images
+def _column(epsilon: Tensor) -> Tensor:
+    """One number for each image, ready to meet pixels."""
+    return epsilon.view(-1, 1, 1, 1)
 
 
-def _step(direction: Direction, score: Score, images: Tensor, epsilon: float) -> Tensor:
-    """One step of another kind."""
-    return (images + epsilon * direction(_slope(score, images))).clamp(0, 1)
+def _step(direction: Direction, score: Score, images: Tensor, epsilon: Tensor) -> Tensor:
+    """One step of some kind."""
+    return (images + _column(epsilon) * direction(_slope(score, images))).clamp(0, 1)
+
+
+def _fgsm(score: Score, images: Tensor, epsilon: Tensor) -> Tensor:
+    return _step(torch.sign, score, images, epsilon)
 
 
 def _merged_channels(slope: Tensor) -> Tensor:
@@ -51,21 +56,43 @@ def _per_image(slope: Tensor, value: Tensor) -> Tensor:
     return slope / value.view(-1, 1, 1, 1)
 
 
-def _fgsm_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
+def _attacked(seed: int) -> list[tuple[Score, Tensor]]:
+    """Losses and scores with photographs: several and one, square and not, three channels and one."""
+    rgb, gray = (small_network(seed, channels, torch.float32) for channels in (3, 1))
     return [
-        (network.loss("b"), _photograph(seed, (3, 3, 8, 7)), 0.07),
-        (network.loss("d"), _photograph(seed + 1, (1, 3, 6, 9)), 0.2),
-        (_left_half, _photograph(seed + 2, (2, 1, 4, 6)), 0.1),
+        (rgb.loss("b"), _photograph(seed, (3, 3, 6, 5))),
+        (rgb.loss("d"), _photograph(seed + 1, (1, 3, 5, 7))),
+        (_left_half, _photograph(seed + 2, (2, 1, 4, 6))),
+        (gray.score("a"), _photograph(seed + 3, (1, 1, 6, 6))),
+        (gray.loss("c"), _photograph(seed + 4, (2, 1, 5, 5))),
     ]
+
+
+def _fgsm_cases(seed: int) -> list[Arguments]:
+    pairs = enumerate(_attacked(seed))
+    return [(score, images, 0.05 + 0.2 * uniform(seed + k + 50, (len(images),))) for k, (score, images) in pairs]
 
 
 FGSM = Task(
     name="fgsm",
     section="lecture 07, “One step: FGSM”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("epsilon", "one number for each image", "(N,)"),
+    ),
+    results=(Result("the images after the step, pixels in [0, 1]", "(N, C, H, W)"),),
+    library=(
+        "attacks.fgsm",
+        "attacks.bim",
+    ),
     reference=_fgsm,
     cases=_fgsm_cases,
     mistakes=(
+        Mistake(
+            lambda score, images, epsilon: _fgsm(score, images, epsilon[:1].expand_as(epsilon)),
+            "All images make a step of the same length, the first one's. Each has an epsilon of its own.",
+        ),
         Mistake(
             partial(_step, lambda slope: slope),
             "The sign is missing: this is a step along the gradient itself, which is longer for steep pixels.",
@@ -75,7 +102,7 @@ FGSM = Task(
             "The step goes downhill. Add the sign of the gradient: what you are given is to rise.",
         ),
         Mistake(
-            lambda score, images, epsilon: images + epsilon * _slope(score, images).sign(),
+            lambda score, images, epsilon: images + _column(epsilon) * _slope(score, images).sign(),
             "Some pixels have left [0, 1]. Clip them: the result has to be an image.",
         ),
         Mistake(
@@ -88,11 +115,11 @@ FGSM = Task(
             "The step is 255 times too long. Here pixels go from 0 to 1, and so does epsilon.",
         ),
         Mistake(
-            lambda score, images, epsilon: (epsilon * _slope(score, images).sign()).clamp(0, 1),
+            lambda score, images, epsilon: (_column(epsilon) * _slope(score, images).sign()).clamp(0, 1),
             "This is the change alone, without its negative part. Add it to the images, then clip.",
         ),
         Mistake(
-            lambda score, images, epsilon: epsilon * _slope(score, images).sign(),
+            lambda score, images, epsilon: _column(epsilon) * _slope(score, images).sign(),
             "This is the change alone. Add it to the images, then clip.",
         ),
         Mistake(
@@ -112,7 +139,7 @@ FGSM = Task(
             "Pixels with a gradient of 0 have become brighter. The sign of 0 is 0: use torch.sign.",
         ),
         Mistake(
-            partial(_step, lambda slope: (slope > 0).double()),
+            partial(_step, lambda slope: (slope > 0).float()),
             "Only pixels that raise the score by brightening have moved. The others have to darken.",
         ),
         Mistake(
@@ -123,19 +150,24 @@ FGSM = Task(
             partial(_step, _merged_channels),
             "The channels are merged. Every channel of a pixel moves along its own sign.",
         ),
+        Mistake(
+            lambda score, images, epsilon: images + (_column(epsilon) * _slope(score, images).sign()).clamp(0, 1),
+            "The step is clipped, not the image: no pixel gets darker, and some leave [0, 1]. Add first, then clip.",
+        ),
     ),
 )
 
 
-# --- bim(score, images, epsilon, step_size, n_steps) ------------------------------------------------------
-
-
-def _bim(score: Score, images: Tensor, epsilon: float, step_size: float, n_steps: int) -> Tensor:
-    return attacks.bim(score, images, epsilon=epsilon, step_size=step_size, n_steps=n_steps).images
+# --- bim(score, images, epsilon, step_size, n_steps, momentum) ---------------------------------------------
 
 
 def _both(stepped: Tensor, _: Tensor, original: Tensor, epsilon: float) -> Tensor:
     return stepped.clamp(original - epsilon, original + epsilon).clamp(0, 1)
+
+
+def _of_mean_one(slope: Tensor) -> Tensor:
+    """Every image's gradient, scaled so that its mean absolute value is 1."""
+    return slope / slope.abs().mean(dim=(1, 2, 3), keepdim=True)
 
 
 def _walk(
@@ -144,34 +176,45 @@ def _walk(
     epsilon: float,
     step_size: float,
     n_steps: int,
+    momentum: float = 0.0,
     clip: Clip = _both,
     direction: Direction = torch.sign,
+    scale: Direction = _of_mean_one,
+    merge: Callable[[Tensor | float, Tensor, float], Tensor] = lambda velocity, slope, mu: mu * velocity + slope,
 ) -> Tensor:
-    """BIM with another clip or another direction."""
-    current = images
+    """BIM with momentum, with one step to change."""
+    current, velocity = images, torch.zeros_like(images)
     for _ in range(n_steps):
-        current = clip(current + step_size * direction(_slope(score, current)), current, images, epsilon)
+        velocity = merge(velocity, scale(_slope(score, current)), momentum)
+        current = clip(current + step_size * direction(velocity), current, images, epsilon)
     return current
 
 
-def _stale(score: Score, images: Tensor, epsilon: float, step_size: float, n_steps: int) -> Tensor:
-    fixed = _slope(score, images).sign()
-    current = images
-    for _ in range(n_steps):
-        current = _both(current + step_size * fixed, current, images, epsilon)
-    return current
+def _bim(score: Score, images: Tensor, epsilon: float, step_size: float, n_steps: int, momentum: float) -> Tensor:
+    return _walk(score, images, epsilon, step_size, n_steps, momentum)
 
 
-def _clipped_at_the_end(score: Score, images: Tensor, epsilon: float, step_size: float, n_steps: int) -> Tensor:
-    end = _walk(score, images, epsilon, step_size, n_steps, clip=lambda stepped, *_: stepped)
+def _stale(
+    score: Score, images: Tensor, epsilon: float, step_size: float, n_steps: int, momentum: float = 0.0
+) -> Tensor:
+    fixed = _slope(score, images)
+    return _walk(lambda batch: (fixed * batch).flatten(1).sum(1), images, epsilon, step_size, n_steps, momentum)
+
+
+def _clipped_at_the_end(
+    score: Score, images: Tensor, epsilon: float, step_size: float, n_steps: int, momentum: float
+) -> Tensor:
+    end = _walk(score, images, epsilon, step_size, n_steps, momentum, clip=lambda stepped, *_: stepped)
     return _both(end, end, images, epsilon)
 
 
-def _from_the_original(score: Score, images: Tensor, epsilon: float, step_size: float, n_steps: int) -> Tensor:
-    current = images
-    for _ in range(n_steps):
-        current = _both(images + step_size * _slope(score, current).sign(), current, images, epsilon)
-    return current
+def _from_the_original(
+    score: Score, images: Tensor, epsilon: float, step_size: float, n_steps: int, momentum: float
+) -> Tensor:
+    clip: Clip = lambda stepped, current, original, epsilon: _both(  # noqa: E731
+        original + stepped - current, current, original, epsilon
+    )
+    return _walk(score, images, epsilon, step_size, n_steps, momentum, clip=clip)
 
 
 def _l2_ball(stepped: Tensor, _: Tensor, original: Tensor, epsilon: float) -> Tensor:
@@ -181,20 +224,64 @@ def _l2_ball(stepped: Tensor, _: Tensor, original: Tensor, epsilon: float) -> Te
 
 
 def _bim_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
-    return [
-        (network.loss("b"), _photograph(seed, (3, 3, 8, 7)), 0.3, 0.1, 5),
-        (network.loss("d"), _photograph(seed + 1, (1, 3, 6, 9)), 0.2, 0.25, 3),  # a step longer than the ball
-        (_left_half, _photograph(seed + 2, (2, 1, 4, 6)), 0.25, 0.07, 6),
+    """A step longer than the ball; a single step; and no momentum."""
+    options = [
+        (0.3, 0.1, 5, 0.9),
+        (0.2, 0.25, 3, 0.5),
+        (0.25, 0.07, 6, 1.0),
+        (0.15, 0.05, 4, 0.0),
+        (0.2, 0.06, 1, 0.7),
     ]
+    return [(*pair, *rest) for pair, rest in zip(_attacked(seed), options, strict=True)]
 
 
 BIM = Task(
     name="bim",
     section="lecture 07, “Many steps: BIM”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("epsilon", "a number"),
+        Parameter("step_size", "a number"),
+        Parameter("n_steps", "a whole number, at least 1"),
+        Parameter("momentum", "$\\mu$: a number from 0 on"),
+    ),
+    results=(Result("the images after the last step, pixels in [0, 1]", "(N, C, H, W)"),),
+    library=(
+        "attacks.bim",
+        "attacks.fgsm",
+    ),
     reference=_bim,
     cases=_bim_cases,
     mistakes=(
+        Mistake(
+            partial(_walk, merge=lambda velocity, slope, mu: slope),
+            "The momentum is not used: what the steps before have found is forgotten.",
+        ),
+        Mistake(
+            partial(_walk, merge=lambda velocity, slope, mu: velocity + slope),
+            "The gradients are added up without momentum: what was there before has to be multiplied by it.",
+        ),
+        Mistake(
+            partial(_walk, merge=lambda velocity, slope, mu: mu * velocity + (1 - mu) * slope),
+            "The new gradient is multiplied by 1 - momentum. The formula adds it as it is.",
+        ),
+        Mistake(
+            partial(_walk, merge=lambda velocity, slope, mu: velocity + mu * slope),
+            "The momentum stands at the new gradient. It belongs to what was there before.",
+        ),
+        Mistake(
+            partial(_walk, scale=lambda slope: slope),
+            "The gradient is not scaled before it is added: a steep image forgets nothing of its first gradients.",
+        ),
+        Mistake(
+            partial(_walk, scale=lambda slope: slope / slope.abs().mean()),
+            "The gradients of all images are divided by one mean. Each image has its own.",
+        ),
+        Mistake(
+            partial(_walk, scale=torch.sign),
+            "The sign is taken before the gradients are added up. It is the last operation of a step.",
+        ),
         Mistake(
             partial(_walk, clip=lambda stepped, *_: stepped.clamp(0, 1)),
             "Pixels have moved by more than epsilon. After every step, clip to [I_* − ε, I_* + ε] too.",
@@ -239,30 +326,38 @@ BIM = Task(
             "The ball is round: this bounds the L2 norm. Here no pixel may move by more than epsilon.",
         ),
         Mistake(
-            lambda score, images, epsilon, step_size, n_steps: _walk(score, images, epsilon, epsilon, n_steps),
+            lambda score, images, epsilon, step_size, n_steps, momentum: _walk(
+                score, images, epsilon, epsilon, n_steps, momentum
+            ),
             "The steps have the length epsilon. Their length is step_size; epsilon bounds the whole way.",
         ),
         Mistake(
-            lambda score, images, epsilon, step_size, n_steps: _walk(
-                score, images, epsilon, epsilon / n_steps, n_steps
+            lambda score, images, epsilon, step_size, n_steps, momentum: _walk(
+                score, images, epsilon, epsilon / n_steps, n_steps, momentum
             ),
             "The steps have the length epsilon / n_steps. Use the step_size that is given.",
         ),
         Mistake(
-            lambda score, images, epsilon, step_size, n_steps: _walk(score, images, epsilon, step_size, 1),
+            lambda score, images, epsilon, step_size, n_steps, momentum: _walk(
+                score, images, epsilon, step_size, 1, momentum
+            ),
             "Only one step is taken. Repeat it n_steps times.",
         ),
         Mistake(
-            lambda score, images, epsilon, step_size, n_steps: _walk(score, images, epsilon, step_size, n_steps + 1),
+            lambda score, images, epsilon, step_size, n_steps, momentum: _walk(
+                score, images, epsilon, step_size, n_steps + 1, momentum
+            ),
             "One step too many is taken.",
         ),
         Mistake(
-            lambda score, images, epsilon, step_size, n_steps: _walk(score, images, epsilon, step_size, n_steps - 1),
+            lambda score, images, epsilon, step_size, n_steps, momentum: _walk(
+                score, images, epsilon, step_size, n_steps - 1, momentum
+            ),
             "One step too few is taken.",
         ),
         Mistake(
-            lambda score, images, epsilon, step_size, n_steps: (
-                _bim(score, images, epsilon, step_size, n_steps) - images
+            lambda score, images, epsilon, step_size, n_steps, momentum: (
+                _bim(score, images, epsilon, step_size, n_steps, momentum) - images
             ),
             "This is the change alone. Return the images after the last step.",
         ),
@@ -282,7 +377,7 @@ def _away_from_the_top(network: Network, _: str) -> Score:
 
 
 def _towards(network: Network, images: Tensor, target: str, epsilon: float, step_size: float, n_steps: int) -> Tensor:
-    return _bim(_negative(network.loss(target)), images, epsilon, step_size, n_steps)
+    return _walk(_negative(network.loss(target)), images, epsilon, step_size, n_steps)
 
 
 def _other_attack(
@@ -300,18 +395,29 @@ def _other_attack(
 
 
 def _towards_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
-    batches = [
-        (_photograph(seed + number, shape), *rest)
-        for number, (shape, *rest) in enumerate([((3, 3, 8, 7), 0.3, 0.1, 5), ((1, 3, 6, 9), 0.2, 0.25, 3)])
-    ]
+    network = small_network(seed, dtype=torch.float32)
+    options = [((3, 3, 8, 7), 0.3, 0.1, 5), ((1, 3, 6, 9), 0.2, 0.25, 3), ((1, 3, 5, 5), 0.25, 0.1, 4)]
+    batches = [(_photograph(seed + number, shape), *rest) for number, (shape, *rest) in enumerate(options)]
     least = [network.classes[int(network(images).mean(dim=0).argmin())] for images, *_ in batches]
-    return [(network, images, target, *rest) for (images, *rest), target in zip(batches, least, strict=True)]
+    cases = [(network, images, target, *rest) for (images, *rest), target in zip(batches, least, strict=True)]
+    # A target that the network finds more probable than a half long before the last step.
+    sure = _photograph(seed + 9, (2, 3, 5, 5))
+    most = network.classes[int(network(sure).mean(dim=0).argmax())]
+    return [*cases, (network, sure, most, 0.4, 0.1, 6), (network, sure[:1], most, 0.3, 0.07, 6)]
 
 
 TOWARDS = Task(
     name="towards",
     section="lecture 07, “Towards a class”",
+    parameters=(
+        Parameter("network", "a network; `network.loss(target)` is the function that computes the loss of a class"),
+        Parameter("images", "pixels in [0, 1]", "(N, 3, H, W)"),
+        Parameter("target", "the name of a class, as text"),
+        Parameter("epsilon", "a number"),
+        Parameter("step_size", "a number"),
+        Parameter("n_steps", "a whole number, at least 1"),
+    ),
+    results=(Result("the images after the last step, pixels in [0, 1]", "(N, 3, H, W)"),),
     reference=_towards,
     cases=_towards_cases,
     mistakes=(
@@ -403,6 +509,13 @@ def _one_side(succeeds: Succeeds, low: float, high: float, n_halvings: int) -> f
     return high
 
 
+def _geometric(succeeds: Succeeds, low: float, high: float, n_halvings: int) -> float:
+    for _ in range(n_halvings):
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if succeeds(middle) else (middle, high)
+    return high
+
+
 def _above(edge: float) -> Succeeds:
     return lambda epsilon: epsilon >= edge
 
@@ -414,13 +527,22 @@ def _smallest_epsilon_cases(seed: int) -> list[Arguments]:
         (_above(0.03 + 0.05 * edges[1]), 0.03, 0.08, 6),
         (_above(0.2 + 0.3 * edges[2]), 0.2, 0.5, 5),
         (_above(0.9), 0.0, 1.0, 6),  # the upper half has to be searched, too
-        (_above(0.502), 0.5, 1.0, 5),
+        (_above(0.502), 0.5, 1.0, 5),  # all middles succeed
+        (_above(0.8), 0.1, 0.8, 4),  # no middle succeeds
+        (_above(0.3), 0.2, 0.4, 1),
     ]
 
 
 SMALLEST_EPSILON = Task(
     name="smallest_epsilon",
     section="lecture 07, “The smallest ε”",
+    parameters=(
+        Parameter("succeeds", "a function: epsilon → whether an attack succeeds"),
+        Parameter("low", "a number at which it fails"),
+        Parameter("high", "a number at which it succeeds"),
+        Parameter("n_halvings", "a whole number, at least 1"),
+    ),
+    results=(Result("the smallest epsilon that is known to succeed"),),
     reference=_smallest_epsilon,
     cases=_smallest_epsilon_cases,
     mistakes=(
@@ -467,6 +589,10 @@ SMALLEST_EPSILON = Task(
             lambda succeeds, low, high, n_halvings: _smallest_epsilon(succeeds, 0.0, high, n_halvings),
             "The search starts at 0. Start at low.",
         ),
+        Mistake(
+            _geometric,
+            "The geometric mean is tried. Halve the interval: try its middle.",
+        ),
     ),
 )
 
@@ -479,17 +605,21 @@ def _stored(images: Tensor) -> Tensor:
 
 
 def _stored_cases(seed: int) -> list[Arguments]:
-    """The last one leaves [0, 1] by a little."""
-    return [
-        (uniform(seed, (2, 3, 5, 4)),),
-        (_photograph(seed + 1, (1, 1, 6, 7)),),
-        (1.2 * uniform(seed + 2, (3, 3, 4, 4)) - 0.1,),
+    """Some leave [0, 1]; none lies half-way between two whole numbers, where rules and rounding differ."""
+    drawn = [
+        uniform(seed, (2, 3, 5, 4)),
+        _photograph(seed + 1, (1, 1, 6, 7)),
+        1.2 * uniform(seed + 2, (3, 3, 4, 4)) - 0.1,
+        3 * uniform(seed + 3, (1, 4, 3, 3)) - 1,
     ]
+    return [(torch.where(((255 * x) % 1 - 0.5).abs() < 0.01, x + 0.05 / 255, x),) for x in drawn]
 
 
 STORED = Task(
     name="stored",
     section="lecture 07, “A valid image”",
+    parameters=(Parameter("images", "numbers that should lie in [0, 1], and may not", "(N, C, H, W)"),),
+    results=(Result("the whole numbers from 0 to 255", "(N, C, H, W)", torch.uint8),),
     reference=_stored,
     cases=_stored_cases,
     mistakes=(
@@ -536,6 +666,10 @@ STORED = Task(
         Mistake(
             lambda images: (255 * (images - images.min()) / (images.max() - images.min())).round(),
             "The brightness is stretched to the whole range. Keep it: 0 is black and 1 is white in every image.",
+        ),
+        Mistake(
+            lambda images: 255 * images.clamp(0, 1).round(),
+            "Only black and white are left: the rounding comes before the multiplication.",
         ),
     ),
 )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lecture_lib import activations
 from lecture_lib.checks.inputs import normal, small_network, uniform
-from lecture_lib.checks.task import Arguments, Mistake, Task
+from lecture_lib.checks.task import Arguments, Mistake, Parameter, Result, Task
 from lecture_lib.networks import Network
 
 # --- head_attention(queries, keys) ------------------------------------------------------------------------
@@ -23,13 +23,18 @@ def _head_attention(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 def _head_attention_cases(seed: int) -> list[Arguments]:
-    shapes = [(2, 5, 3), (1, 4, 6), (3, 7, 2)]  # (N, tokens, d)
+    shapes = [(2, 5, 3), (1, 4, 6), (3, 7, 2), (1, 3, 3), (2, 4, 4)]  # (N, tokens, d)
     return [(normal(seed + 2 * i, shape), normal(seed + 2 * i + 1, shape)) for i, shape in enumerate(shapes)]
 
 
 HEAD_ATTENTION = Task(
     name="head_attention",
     section="lecture 06, “Attention of one head”",
+    parameters=(
+        Parameter("queries", "one vector of length d for each token", "(N, tokens, d)"),
+        Parameter("keys", "one vector of length d for each token", "(N, tokens, d)"),
+    ),
+    results=(Result("the attention weights; every row adds up to 1", "(N, tokens, tokens)"),),
     reference=_head_attention,
     cases=_head_attention_cases,
     mistakes=(
@@ -85,6 +90,20 @@ HEAD_ATTENTION = Task(
             lambda queries, keys: _scaled_products(queries, keys).log_softmax(dim=-1),
             "This is the logarithm of the attention.",
         ),
+        Mistake(
+            lambda queries, keys: (queries @ keys.mT).softmax(dim=-1) / queries.shape[-1] ** 0.5,
+            "The root comes after the softmax. It belongs to the products, before the softmax.",
+        ),
+        Mistake(
+            lambda queries, keys: (queries @ keys.mT / 24**0.5).softmax(dim=-1),
+            "The length 24 of the vectors is fixed. It is that of one network: take the length of "
+            "the vectors that you are given.",
+        ),
+        Mistake(
+            lambda queries, keys: (queries @ keys.mT / 24).softmax(dim=-1),
+            "The length 24 of the vectors is fixed, and its root is missing. Take the length of the "
+            "vectors that you are given.",
+        ),
     ),
 )
 
@@ -112,12 +131,20 @@ def _class_token_cases(seed: int) -> list[Arguments]:
         (_attention(seed, 4, 2, 3, 3), 2, 1),
         (_attention(seed + 1, 3, 1, 4, 4), 0, 2),
         (_attention(seed + 2, 4, 3, 4, 2), 3, 0),
+        (_attention(seed + 3, 2, 2, 3, 2), 0, 0),
     ]
 
 
 CLASS_TOKEN_MAP = Task(
     name="class_token_map",
     section="lecture 06, “What the class token looks at”",
+    parameters=(
+        Parameter("attention", "weights; every row adds up to 1", "(layers, N, heads, tokens, tokens)"),
+        Parameter("layer", "a whole number, from 0"),
+        Parameter("head", "a whole number, from 0"),
+    ),
+    results=(Result("what the class token gives to each patch; tokens = 1 + h · h", "(N, h, h)"),),
+    library=("activations.token_map",),
     reference=_class_token_map,
     cases=_class_token_cases,
     mistakes=(
@@ -186,8 +213,8 @@ def _scaled_to_sum(maps: Tensor) -> Tensor:
 # --- rollout(attention) -----------------------------------------------------------------------------------
 
 
-def _mean_over_heads(attention: Tensor) -> Tensor:
-    return attention.mean(dim=2)
+def _weighted_heads(attention: Tensor, head_weights: Tensor) -> Tensor:
+    return torch.einsum("lh,lnhij->lnij", head_weights, attention)
 
 
 def _rows_to_one(matrices: Tensor) -> Tensor:
@@ -201,24 +228,42 @@ def _multiplied(layers: Sequence[Tensor] | Tensor) -> Tensor:
 
 def _rollout(
     attention: Tensor,
-    merge: Callable[[Tensor], Tensor] = _mean_over_heads,
+    head_weights: Tensor,
+    merge: Callable[[Tensor, Tensor], Tensor] = _weighted_heads,
     identity: float = 1.0,
     scale: Callable[[Tensor], Tensor] = _rows_to_one,
     combine: Callable[[Tensor], Tensor] = _multiplied,
 ) -> Tensor:
     """Rollout with one step to change."""
-    merged = merge(attention)
+    merged = merge(attention, head_weights)
     return combine(scale(merged + identity * torch.eye(merged.shape[-1]).to(merged)))
 
 
 def _rollout_cases(seed: int) -> list[Arguments]:
-    return [(_attention(seed + i, *sizes),) for i, sizes in enumerate([(3, 2, 4, 2), (4, 1, 3, 3), (2, 3, 2, 2)])]
+    """Heads of different weight."""
+    sizes = [(3, 2, 4, 2), (4, 1, 3, 3), (2, 3, 2, 2)]
+    return [
+        (_attention(seed + i, *size), normal(seed + 9 + i, (size[0], size[2])).softmax(dim=1))
+        for i, size in enumerate(sizes)
+    ]
 
 
 ROLLOUT = Task(
     name="rollout",
     section="lecture 06, “Rollout”",
-    reference=activations.rollout,
+    parameters=(
+        Parameter(
+            "attention",
+            "weights of at least two layers; every row adds up to 1",
+            "(layers, N, heads, tokens, tokens)",
+        ),
+        Parameter(
+            "head_weights", "how much each head counts in each layer; every row adds up to 1", "(layers, heads)"
+        ),
+    ),
+    results=(Result("the rollout; every row adds up to 1", "(N, tokens, tokens)"),),
+    library=("activations.rollout",),
+    reference=_rollout,
     cases=_rollout_cases,
     mistakes=(
         Mistake(
@@ -238,33 +283,37 @@ ROLLOUT = Task(
             "Each matrix is divided by the sum of all its entries. Divide each row by its own sum.",
         ),
         Mistake(
-            lambda attention: _rollout(attention.flip(0)),
+            lambda attention, head_weights: _rollout(attention.flip(0), head_weights.flip(0)),
             "The layers are multiplied in the wrong order. The tokens go through layer 1 first, "
             "so its matrix stands on the right.",
         ),
         Mistake(
-            lambda attention: _rollout(attention.mT),
+            lambda attention, head_weights: _rollout(attention.mT, head_weights),
             "The attention is transposed. Row i says what token i collects; keep it a row.",
         ),
         Mistake(
-            lambda attention: _rollout(attention).mT,
+            lambda attention, head_weights: _rollout(attention, head_weights).mT,
             "The result is transposed. Row i says from which patches token i is mixed.",
         ),
         Mistake(
-            partial(_rollout, merge=lambda attention: attention.amax(dim=2)),
-            "This takes the largest weight of the heads. The formula takes their mean.",
+            partial(_rollout, merge=lambda attention, head_weights: attention.amax(dim=2)),
+            "This takes the largest weight of the heads. The formula takes their sum, each head with its weight.",
         ),
         Mistake(
-            partial(_rollout, merge=lambda attention: attention.amin(dim=2)),
-            "This takes the smallest weight of the heads. The formula takes their mean.",
+            partial(_rollout, merge=lambda attention, head_weights: attention.mean(dim=2)),
+            "All heads count the same: this is their plain mean. Weight each head.",
         ),
         Mistake(
-            partial(_rollout, merge=lambda attention: attention[:, :, 0]),
-            "This takes the first head alone. The formula takes the mean of all heads.",
+            partial(_rollout, merge=lambda attention, head_weights: attention[:, :, 0]),
+            "This takes the first head alone. The formula takes all heads.",
         ),
         Mistake(
-            partial(_rollout, merge=lambda attention: attention.mean(dim=1)),
-            "This is the mean over the images. The heads are axis 2 of (layers, N, heads, tokens, tokens).",
+            partial(_rollout, merge=lambda a, weights: _weighted_heads(a, weights) / weights.shape[1]),
+            "The weighted heads are averaged. The weights add up to 1 already: take the plain sum.",
+        ),
+        Mistake(
+            partial(_rollout, merge=lambda a, weights: _weighted_heads(a, weights[:1].expand_as(weights))),
+            "All layers use the head weights of the first layer. Each layer has its own.",
         ),
         Mistake(
             partial(_rollout, combine=lambda layers: layers.mean(dim=0)),
@@ -283,13 +332,13 @@ ROLLOUT = Task(
             "The first layer is left out.",
         ),
         Mistake(
-            lambda attention: _rows_to_one(
-                _multiplied(attention.mean(dim=2)) + torch.eye(attention.shape[-1]).to(attention)
+            lambda attention, head_weights: _rows_to_one(
+                _multiplied(_weighted_heads(attention, head_weights)) + torch.eye(attention.shape[-1]).to(attention)
             ),
             "The identity is added once, after the product. Every layer has its own: add it before you multiply.",
         ),
         Mistake(
-            lambda attention: _rollout(attention)[:, 0],
+            lambda attention, head_weights: _rollout(attention, head_weights)[:, 0],
             "This is the row of the class token. Return the rows of all tokens, shape (N, tokens, tokens).",
         ),
     ),
@@ -299,8 +348,9 @@ ROLLOUT = Task(
 # --- trainable_attention(local, everything) ---------------------------------------------------------------
 
 
-def _compatibility(local: Tensor, everything: Tensor) -> Tensor:
-    return (local * everything[:, :, None, None]).sum(dim=1) / local.shape[1] ** 0.5
+def _compatibility(local: Tensor, everything: Tensor, temperature: Tensor) -> Tensor:
+    products = (local * everything[:, :, None, None]).sum(dim=1)
+    return products / local.shape[1] ** 0.5 / temperature.view(-1, 1, 1)
 
 
 def _softmax_of_places(compatibility: Tensor) -> Tensor:
@@ -314,45 +364,70 @@ def _weighted_sum(local: Tensor, everything: Tensor, attention: Tensor) -> Tenso
 def _trainable_attention(
     local: Tensor,
     everything: Tensor,
-    compare: Callable[[Tensor, Tensor], Tensor] = _compatibility,
+    temperature: Tensor,
+    compare: Callable[[Tensor, Tensor, Tensor], Tensor] = _compatibility,
     normalise: Callable[[Tensor], Tensor] = _softmax_of_places,
     collect: Callable[[Tensor, Tensor, Tensor], Tensor] = _weighted_sum,
 ) -> tuple[Tensor, Tensor]:
     """Trainable attention with one step to change."""
-    attention = normalise(compare(local, everything))
+    attention = normalise(compare(local, everything, temperature))
     return collect(local, everything, attention), attention
 
 
 def _trainable_attention_cases(seed: int) -> list[Arguments]:
-    shapes = [(2, 6, 3, 4), (1, 3, 5, 2), (3, 4, 3, 3)]  # (N, C, h, w)
-    return [(normal(seed + i, shape), normal(seed + 9 + i, shape[:2])) for i, shape in enumerate(shapes)]
+    shapes = [(2, 6, 3, 4), (1, 3, 5, 2), (3, 4, 3, 3), (1, 2, 3, 3)]  # (N, C, h, w)
+    drawn = [(normal(seed + i, shape), normal(seed + 9 + i, shape[:2])) for i, shape in enumerate(shapes)]
+    return [(x, g, 0.3 + 1.5 * uniform(seed + 19 + i, (len(x),))) for i, (x, g) in enumerate(drawn)]
 
 
 TRAINABLE_ATTENTION = Task(
     name="trainable_attention",
     section="lecture 06, “Attention that a CNN learns”",
+    parameters=(
+        Parameter("local", "a feature $l_i$ for each place", "(N, C, h, w)"),
+        Parameter("everything", "the global feature $g$", "(N, C)"),
+        Parameter("temperature", "$\\tau$: one positive number for each image", "(N,)"),
+    ),
+    results=(
+        Result("the attended feature $g_a$", "(N, C)"),
+        Result("the attention map $a$", "(N, h, w)"),
+    ),
     reference=_trainable_attention,
     cases=_trainable_attention_cases,
     mistakes=(
         Mistake(
-            partial(_trainable_attention, compare=lambda x, g: _compatibility(x, g) * x.shape[1] ** 0.5),
+            partial(_trainable_attention, compare=lambda x, g, t: _compatibility(x, g, torch.ones_like(t))),
+            "The temperature is not used.",
+        ),
+        Mistake(
+            partial(_trainable_attention, compare=lambda x, g, t: _compatibility(x, g, 1 / t)),
+            "The products are multiplied by the temperature. A high temperature has to make the map flatter.",
+        ),
+        Mistake(
+            partial(_trainable_attention, compare=lambda x, g, t: _compatibility(x, g, t[:1].expand_as(t))),
+            "All images get the temperature of the first one. Each has its own.",
+        ),
+        Mistake(
+            partial(_trainable_attention, compare=lambda x, g, t: _compatibility(x, g, t) * x.shape[1] ** 0.5),
             "The products are not divided by the root of the number of channels.",
         ),
         Mistake(
-            partial(_trainable_attention, compare=lambda x, g: _compatibility(x, g) / x.shape[1] ** 0.5),
+            partial(_trainable_attention, compare=lambda x, g, t: _compatibility(x, g, t) / x.shape[1] ** 0.5),
             "The products are divided by the number of channels. The formula takes its root.",
         ),
         Mistake(
             partial(
                 _trainable_attention,
-                compare=lambda x, g: torch.cosine_similarity(x, g[:, :, None, None].expand_as(x), dim=1),
+                compare=lambda x, g, t: (
+                    torch.cosine_similarity(x, g[:, :, None, None].expand_as(x), dim=1) / t.view(-1, 1, 1)
+                ),
             ),
             "This is the cosine of the angle. Here the lengths of the features count, too.",
         ),
         Mistake(
             partial(
                 _trainable_attention,
-                compare=lambda x, g: (x + g[:, :, None, None]).sum(dim=1) / x.shape[1] ** 0.5,
+                compare=lambda x, g, t: (x + g[:, :, None, None]).sum(dim=1) / x.shape[1] ** 0.5 / t.view(-1, 1, 1),
             ),
             "Local and global feature are added. The compatibility is their product, channel by channel, added up.",
         ),
@@ -393,12 +468,23 @@ TRAINABLE_ATTENTION = Task(
             "The weighted features are not added up yet. The attended feature has shape (N, C).",
         ),
         Mistake(
-            lambda local, everything: _trainable_attention(local, everything)[::-1],
+            lambda local, everything, temperature: _trainable_attention(local, everything, temperature)[::-1],
             "The two results have changed places: the attended feature comes first, then the map.",
         ),
         Mistake(
-            lambda local, everything: _trainable_attention(local, everything)[1],
-            "Only the map is returned. Return the attended feature and the map.",
+            partial(
+                _trainable_attention,
+                compare=lambda x, g, t: _compatibility(x, g, t) * (x.shape[1] / x[0, 0].numel()) ** 0.5,
+            ),
+            "The products are divided by the root of the number of places. C is the number of channels.",
+        ),
+        Mistake(
+            partial(_trainable_attention, compare=lambda x, g, t: _compatibility(x, g[:1].expand_as(g), t)),
+            "All images are compared with the global feature of the first one. Each has its own.",
+        ),
+        Mistake(
+            partial(_trainable_attention, normalise=lambda c: c.flatten().softmax(dim=0).view_as(c)),
+            "The places of all images share one softmax. Each image has one of its own.",
         ),
     ),
 )
@@ -434,14 +520,20 @@ def _remove_and_measure(
 
 
 def _remove_and_measure_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
+    """Images that lose and images that gain without the part; an empty mask, and one without shares."""
+    network = small_network(seed, dtype=torch.float32)
     cases: list[Arguments] = []
-    for i, (n, height, width) in enumerate([(4, 8, 7), (1, 6, 9), (3, 7, 7)]):
+    for i, (n, height, width) in enumerate([(4, 8, 7), (1, 6, 9), (3, 7, 7), (1, 5, 5)]):
         s = seed + 10 * i
         images, without = (uniform(s + j, (n, 3, height, width)) for j in (1, 2))
         ranks = torch.arange(n)  # from the lowest logit up, never the highest: so the labels differ
         labels = network(images).argsort(dim=1)[ranks, ranks]
         maps, mask = (uniform(s + j, (n, height, width)) for j in (3, 4))
+        falls = _fall(network, images, without, labels) > 0
+        keep = (falls == ((ranks + i) % 2 == 0)).view(-1, 1, 1, 1)
+        images, without = torch.where(keep, images, without), torch.where(keep, without, images)
+        if n > 3:
+            mask[0], mask[1] = 0.0, (mask[1] > 0.5).float()
         cases.append((network, images, without, labels, maps, mask))
     return cases
 
@@ -449,6 +541,18 @@ def _remove_and_measure_cases(seed: int) -> list[Arguments]:
 REMOVE_AND_MEASURE = Task(
     name="remove_and_measure",
     section="lecture 06, “Take it away and see”",
+    parameters=(
+        Parameter("network", "a network; `network(images)` are the logits, shape (N, classes)"),
+        Parameter("images", "pixels in [0, 1]", "(N, 3, H, W)"),
+        Parameter("without", "the same images without the part", "(N, 3, H, W)"),
+        Parameter("labels", "whole numbers: the class of each image", "(N,)"),
+        Parameter("maps", "not negative", "(N, H, W)"),
+        Parameter("mask", "the share of each pixel that belongs to the part, from 0 to 1", "(N, H, W)"),
+    ),
+    results=(
+        Result("the share of the map on the part", "(N,)"),
+        Result("the effect of the part, with its sign", "(N,)"),
+    ),
     reference=_remove_and_measure,
     cases=_remove_and_measure_cases,
     mistakes=(
@@ -493,7 +597,9 @@ REMOVE_AND_MEASURE = Task(
             "The second result is the score without the part. The effect is the difference to the score with it.",
         ),
         Mistake(
-            partial(_remove_and_measure, share=lambda m, s: (m * s).sum(dim=(1, 2)) / s.sum(dim=(1, 2))),
+            partial(
+                _remove_and_measure, share=lambda m, s: (m * s).sum(dim=(1, 2)) / s.sum(dim=(1, 2)).clamp_min(1e-9)
+            ),
             "The first result is the mean of the map on the part: divided by the area of the part. "
             "The share is divided by the sum of the whole map.",
         ),

@@ -9,12 +9,12 @@ from torch.nn.functional import interpolate
 
 from lecture_lib import activations, maps, regions
 from lecture_lib.checks.inputs import normal, uniform, with_random_weights
-from lecture_lib.checks.task import Arguments, Mistake, Task
+from lecture_lib.checks.task import Arguments, Mistake, Parameter, Result, Task
 from lecture_lib.networks import Network
 
 
 def pooling_network(seed: int) -> Network:
-    """A random network in double precision that ends with global average pooling; its ReLUs work in place.
+    """A random network that ends with global average pooling; its ReLUs work in place.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def pooling_network(seed: int) -> Network:
         )
 
     model = with_random_weights(make, seed, 2)  # the activations and the classes differ clearly
-    return Network(model, "abcdef", mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.2)).double()
+    return Network(model, "abcdef", mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.2))
 
 
 # --- layer_output(network, layer, images) -----------------------------------------------------------------
@@ -62,12 +62,19 @@ def _layer_cases(seed: int) -> list[Arguments]:
         (network, network.model.get_submodule("0"), uniform(seed, (3, 3, 8, 7))),
         (network, network.model.get_submodule("2"), uniform(seed + 1, (1, 3, 7, 9))),
         (network, network.model.get_submodule("3"), uniform(seed + 2, (2, 3, 8, 8))),
+        (network, network.model.get_submodule("0"), uniform(seed + 3, (1, 3, 7, 7))),
     ]
 
 
 LAYER_OUTPUT = Task(
     name="layer_output",
     section="lecture 05, “What the network computes on the way”",
+    parameters=(
+        Parameter("network", "a network; `network(images)` are the logits, shape (N, classes)"),
+        Parameter("layer", "a layer of the network, which returns maps (N, K, h, w)"),
+        Parameter("images", "pixels in [0, 1]", "(N, 3, H, W)"),
+    ),
+    results=(Result("what the layer returns", "(N, K, h, w)"),),
     reference=_layer_output,
     cases=_layer_cases,
     mistakes=(
@@ -111,7 +118,7 @@ def _cam(activation: Tensor, classifier_weight: Tensor, index: int) -> Tensor:
 
 
 def _cam_cases(seed: int) -> list[Arguments]:
-    sizes = [((2, 5, 3, 4), 3), ((1, 5, 4, 2), 1), ((3, 5, 3, 3), 4)]
+    sizes = [((2, 5, 3, 4), 3), ((1, 5, 4, 2), 1), ((3, 5, 3, 3), 4), ((1, 5, 2, 2), 2), ((2, 5, 2, 3), 0)]
     return [
         (uniform(seed + k, shape), normal(seed + 10 + k, (5, 5)), index) for k, (shape, index) in enumerate(sizes)
     ]
@@ -120,6 +127,12 @@ def _cam_cases(seed: int) -> list[Arguments]:
 CLASS_ACTIVATION_MAP = Task(
     name="class_activation_map",
     section="lecture 05, “What the network computes on the way”",
+    parameters=(
+        Parameter("activation", "activation maps $A^k$", "(N, K, h, w)"),
+        Parameter("classifier_weight", "of either sign", "(classes, K)"),
+        Parameter("index", "the number of the class, from 0"),
+    ),
+    results=(Result("the weighted sum of the maps", "(N, h, w)"),),
     reference=_cam,
     cases=_cam_cases,
     mistakes=(
@@ -229,6 +242,7 @@ def _grad_cam_cases(seed: int) -> list[Arguments]:
         (network, uniform(seed + 2, (2, 3, 9, 8)), "c", last),
         (network, uniform(seed + 3, (2, 3, 8, 8)), "f", middle),
         (network, uniform(seed + 4, (4, 3, 9, 9)), "d", first),
+        (network, uniform(seed + 5, (1, 3, 7, 7)), "a", first),
     ]
 
 
@@ -239,6 +253,14 @@ def _combined(combine: Parts) -> Callable[..., Tensor]:
 GRAD_CAM = Task(
     name="grad_cam",
     section="lecture 05, “Grad-CAM: weights from gradients”",
+    parameters=(
+        Parameter("network", "a network; `network.score(target)` is the function that computes the score of a class"),
+        Parameter("images", "pixels in [0, 1]", "(N, 3, H, W)"),
+        Parameter("target", "the name of a class, as text"),
+        Parameter("layer", "a layer of the network, which returns maps (N, K, h, w)"),
+    ),
+    results=(Result("Grad-CAM, not negative", "(N, h, w)"),),
+    library=("activations.grad_cam",),
     reference=_grad_cam,
     cases=_grad_cam_cases,
     mistakes=(
@@ -315,13 +337,25 @@ def _interpolated(map: Tensor, size: tuple[int, int], **options: object) -> Tens
 
 
 def _upsample_cases(seed: int) -> list[Arguments]:
-    shapes = [((2, 3, 4), (7, 10)), ((1, 5, 3), (11, 8)), ((3, 2, 2), (5, 6))]
+    shapes = [
+        ((2, 3, 4), (7, 10)),
+        ((1, 5, 3), (11, 8)),
+        ((3, 2, 2), (5, 6)),
+        ((2, 3, 3), (9, 9)),
+        ((1, 2, 2), (4, 4)),
+    ]
     return [(normal(seed + k, shape), size) for k, (shape, size) in enumerate(shapes)]
 
 
 UPSAMPLE = Task(
     name="upsample",
     section="lecture 05, “From 7 × 7 cells to 224 × 224 pixels”",
+    parameters=(
+        Parameter("map", "numbers of either sign", "(N, h, w)"),
+        Parameter("size", "(H, W): two whole numbers, not smaller than (h, w)"),
+    ),
+    results=(Result("the map in the new size", "(N, H, W)"),),
+    library=("maps.upsample",),
     reference=maps.upsample,
     cases=_upsample_cases,
     mistakes=(
@@ -377,13 +411,26 @@ def _total(map: Tensor) -> Tensor:
 
 
 def _share_cases(seed: int) -> list[Arguments]:
-    shapes = [(3, 6, 7), (1, 5, 4), (2, 4, 8)]
-    return [(normal(seed + k, s), (uniform(seed + 10 + k, s) < 0.4).double()) for k, s in enumerate(shapes)]
+    """Maps of very different scales; one mask is empty, one is full."""
+    cases: list[Arguments] = []
+    for k, shape in enumerate([(3, 6, 7), (1, 5, 4), (4, 4, 4), (1, 3, 3), (2, 4, 8)]):
+        scale = torch.tensor([1.0, 0.03, 40.0, 0.3, 2.0][: shape[0]]).roll(k).view(-1, 1, 1)
+        mask = (uniform(seed + 10 + k, shape) < 0.4).float()
+        if k == 2:
+            mask[0], mask[1] = 0.0, 1.0
+        cases.append((scale * normal(seed + k, shape), mask))
+    return cases
 
 
 SHARE_INSIDE = Task(
     name="share_inside",
     section="lecture 05, “Two classes, one picture”",
+    parameters=(
+        Parameter("map", "numbers of either sign; each map has something positive", "(N, H, W)"),
+        Parameter("mask", "1 inside, 0 outside; it may be empty", "(N, H, W)"),
+    ),
+    results=(Result("the share of every map, from 0 to 1", "(N,)"),),
+    library=("regions.inside_fraction",),
     reference=regions.inside_fraction,
     cases=_share_cases,
     mistakes=(
@@ -404,7 +451,7 @@ SHARE_INSIDE = Task(
             "This is the sum inside the mask. A share is this sum, divided by the sum over the whole map.",
         ),
         Mistake(
-            lambda map, mask: _total(map.relu() * mask) / _total(mask),
+            lambda map, mask: _total(map.relu() * mask) / _total(mask).clamp_min(1e-9),
             "This is divided by the number of pixels in the mask. Divide by the sum over the whole map.",
         ),
         Mistake(
@@ -412,7 +459,7 @@ SHARE_INSIDE = Task(
             "This counts positive pixels, as if they were all equally high. Add up their values.",
         ),
         Mistake(
-            lambda map, mask: _total(map.relu() * mask) / _total(map.relu() * (1 - mask)),
+            lambda map, mask: _total(map.relu() * mask) / _total(map.relu() * (1 - mask)).clamp_min(1e-9),
             "This is inside divided by outside. Divide by the sum over the whole map.",
         ),
         Mistake(

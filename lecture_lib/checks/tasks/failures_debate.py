@@ -10,8 +10,8 @@ from scipy.stats import kendalltau, rankdata
 from torch import Tensor, nn
 
 from lecture_lib import gradients, measure, regions
-from lecture_lib.checks.inputs import seeded, small_network, uniform, with_random_weights
-from lecture_lib.checks.task import Arguments, Mistake, Task
+from lecture_lib.checks.inputs import scores, seeded, uniform, with_random_weights
+from lecture_lib.checks.task import Arguments, Mistake, Parameter, Result, Task
 from lecture_lib.networks import Network, Score
 
 Pair = tuple[Tensor, Tensor]
@@ -28,7 +28,10 @@ def _maps_with_ties(seed: int, shape: tuple[int, ...]) -> Pair:
 
 
 def _rank_cases(seed: int) -> list[Arguments]:
-    return [_maps_with_ties(seed + k, shape) for k, shape in enumerate([(3, 5, 7), (1, 6, 4), (2, 4, 9)])]
+    """Maps that go together, and maps of both signs that go against each other."""
+    shapes = [(3, 5, 7), (1, 6, 4), (2, 4, 9), (1, 5, 5), (2, 4, 4)]
+    pairs = [_maps_with_ties(seed + k, shape) for k, shape in enumerate(shapes)]
+    return [(first - k, second.amax() / 3 - second if k % 2 else second) for k, (first, second) in enumerate(pairs)]
 
 
 def _pearson(one: Tensor, other: Tensor) -> Tensor:
@@ -76,6 +79,12 @@ def _kendall(first: Tensor, second: Tensor) -> Tensor:
 RANK_CORRELATION = Task(
     name="rank_correlation",
     section="lecture 08, “Similar, compared with what?”",
+    parameters=(
+        Parameter("first", "a map, of either sign; no map is constant", "(N, H, W)"),
+        Parameter("second", "a map, of either sign; no map is constant", "(N, H, W)"),
+    ),
+    results=(Result("the rank correlation of every pair", "(N,)"),),
+    library=("measure.rank_correlation",),
     reference=measure.rank_correlation,
     cases=_rank_cases,
     mistakes=(
@@ -132,6 +141,26 @@ RANK_CORRELATION = Task(
             lambda first, second: measure.rank_correlation(first, second).mean(),
             "This is the mean over the images. Return one number per pair of maps, shape (N,).",
         ),
+        Mistake(
+            lambda first, second: _pearson(*(map.flatten(1).argsort(dim=1).double() for map in (first, second))),
+            "One argsort says which pixel stands at each place. A rank is the place at which each pixel stands.",
+        ),
+        Mistake(
+            lambda first, second: _pearson(
+                *(map.flatten(1).argsort(dim=1).argsort(dim=1).double() for map in (first, second))
+            ),
+            "Ties get different ranks with argsort. Pixels of equal value share their mean rank.",
+        ),
+        Mistake(
+            lambda first, second: measure.rank_correlation(first, second) * (1 - 1 / first[0].numel()),
+            "The result is too small by (n - 1) / n: the mean divides by n and the standard "
+            "deviation by n - 1. Use one of both.",
+        ),
+        Mistake(
+            lambda first, second: measure.rank_correlation(first.abs(), second.abs()),
+            "The absolute values are ranked. A negative pixel stands below all others: rank the "
+            "values with their signs.",
+        ),
     ),
 )
 
@@ -143,13 +172,13 @@ def _colour_network(seed: int) -> Network:
     """Names images by their mean colour, so that random images fall into several classes."""
     make = lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 5))  # noqa: E731
     model = with_random_weights(make, seed)
-    return Network(model, "abcde", mean=(0.5,) * 3, std=(0.1,) * 3).double()
+    return Network(model, "abcde", mean=(0.5,) * 3, std=(0.1,) * 3)
 
 
 def _shortcut_case(seed: int, n: int) -> Arguments:
     """Of n images, about half are right before the swap, fewer after it, and one in six never."""
-    network = _colour_network(seed)
-    own, swapped = (uniform(seed + k, (n, 3, 1, 1)) + 0.1 * uniform(seed + k, (n, 3, 4, 6)) for k in (11, 12))
+    network, size = _colour_network(seed), (4, 6) if n % 2 else (5, 5)
+    own, swapped = (uniform(seed + k, (n, 3, 1, 1)) + 0.1 * uniform(seed + k, (n, 3, *size)) for k in (11, 12))
     before, after = (network(images).argmax(dim=1) for images in (own, swapped))
     labels, third = before.clone(), n // 6
     labels[:third] = after[:third]
@@ -168,8 +197,11 @@ def _is_telling(case: Arguments) -> bool:
 
 
 def _shortcut_cases(seed: int) -> list[Arguments]:
+    """In the last case the accuracy rises."""
     candidates = (_shortcut_case(100 * seed + k, n) for k in range(100) for n in (12, 19))
-    return list(islice(filter(_is_telling, candidates), 3))
+    found = list(islice(filter(_is_telling, candidates), 3))
+    network, own, swapped, labels = found[-1]
+    return [*found[:-1], (network, swapped, own, labels)]
 
 
 def _correct(network: Network, images: Tensor, labels: Tensor) -> Tensor:
@@ -186,9 +218,31 @@ def _changed(change: Callable[[Tensor, Tensor, Tensor], Any]) -> Callable[..., A
     return lambda network, own, swapped, labels: change(*_shortcut_test(network, own, swapped, labels))
 
 
+def _changed_by(accuracy: Callable[[Network, Tensor, Tensor], Tensor]) -> Callable[..., Any]:
+    """The three numbers from another kind of accuracy."""
+
+    def wrong(network: Network, own: Tensor, swapped: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The wrong answer."""
+        before, after = accuracy(network, own, labels), accuracy(network, swapped, labels)
+        return before, after, before - after
+
+    return wrong
+
+
 SHORTCUT_TEST = Task(
     name="shortcut_test",
     section="lecture 08, the first slide",
+    parameters=(
+        Parameter("network", "a network; `network(images)` are the logits, shape (N, classes)"),
+        Parameter("own", "birds in the landscapes of their species", "(N, 3, H, W)"),
+        Parameter("swapped", "the same birds in other landscapes", "(N, 3, H, W)"),
+        Parameter("labels", "whole numbers: the right classes", "(N,)"),
+    ),
+    results=(
+        Result("the accuracy on `own`, from 0 to 1"),
+        Result("the accuracy on `swapped`, from 0 to 1"),
+        Result("the drop, own minus swapped"),
+    ),
     reference=_shortcut_test,
     cases=_shortcut_cases,
     mistakes=(
@@ -229,14 +283,22 @@ SHORTCUT_TEST = Task(
             "The drop is divided by the first accuracy. Return the plain difference.",
         ),
         Mistake(
-            _changed(lambda before, after, drop: drop),
-            "Return three numbers: the accuracy before, the accuracy after, and the drop.",
-        ),
-        Mistake(
             lambda network, own, swapped, labels: tuple(
                 network.probability(0)(images).mean() for images in (own, swapped, own)
             ),
             "This is a mean probability. The accuracy counts how often the largest logit is the label's.",
+        ),
+        Mistake(
+            _changed_by(lambda network, images, labels: _correct(network, images, labels).sum() / 60),
+            "The number of right answers is divided by a fixed number. Divide by the number of "
+            "images that you are given.",
+        ),
+        Mistake(
+            _changed_by(
+                lambda network, images, labels: network(images).softmax(dim=1).gather(1, labels[:, None]).mean()
+            ),
+            "This is the mean probability of the right class. The accuracy counts how often the "
+            "largest logit is the label's.",
         ),
     ),
 )
@@ -248,11 +310,18 @@ SHORTCUT_TEST = Task(
 def _part_cases(seed: int) -> list[Arguments]:
     """Soft masks that add up to 1, with parts of very different sizes."""
     cases = []
-    for k, (n, parts, height, width) in enumerate([(3, 4, 6, 7), (1, 3, 8, 5), (2, 5, 5, 9)]):
-        sizes = torch.linspace(2, -2, parts, dtype=torch.float64).view(1, parts, 1, 1)
+    for k, (n, parts, height, width) in enumerate(
+        [(3, 4, 6, 7), (1, 3, 8, 5), (2, 5, 5, 9), (1, 2, 4, 4), (2, 1, 5, 5)]
+    ):
+        sizes = torch.linspace(2, -2, parts).view(1, parts, 1, 1)
         masks = (4 * uniform(seed + k, (n, parts, height, width)) + sizes).softmax(dim=1)
         masks = torch.where(masks < 0.03, 0, masks)
-        cases.append((uniform(seed + k + 50, (n, height, width)).pow(3), masks / masks.sum(dim=1, keepdim=True)))
+        cases.append(
+            (
+                uniform(seed + k + 50, (n, height, width)).mul(2).sub(1).pow(3),
+                masks / masks.sum(dim=1, keepdim=True) if parts > 1 else 0.7 * masks,
+            )
+        )
     return cases
 
 
@@ -268,6 +337,16 @@ def _with_masks(change: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor]
 PART_SALIENCY = Task(
     name="part_saliency",
     section="lecture 08, case 5, “The beak is brighter than the wing”",
+    parameters=(
+        Parameter("map", "numbers of either sign", "(N, H, W)"),
+        Parameter(
+            "masks", "the share of each pixel that belongs to a part, from 0 to 1; no part is empty", "(N, P, H, W)"
+        ),
+    ),
+    results=(
+        Result("the mean per pixel of every part", "(N, P)"),
+        Result("the sum over every part", "(N, P)"),
+    ),
     reference=_part_saliency,
     cases=_part_cases,
     mistakes=(
@@ -293,12 +372,12 @@ PART_SALIENCY = Task(
             "Both results are totals. Divide the first one by the area of the part.",
         ),
         Mistake(
-            _with_masks(lambda masks: (masks > 0).double()),
+            _with_masks(lambda masks: (masks > 0).float()),
             "Every pixel that the part touches counts fully. A mask holds shares: multiply by it.",
         ),
         Mistake(
             lambda map, masks: (
-                _part_saliency(map, masks)[1] / (masks > 0).double().sum(dim=(2, 3)),
+                _part_saliency(map, masks)[1] / (masks > 0).float().sum(dim=(2, 3)),
                 _part_saliency(map, masks)[1],
             ),
             "The area counts every pixel that the part touches. It is the sum of the mask, whose pixels are shares.",
@@ -361,17 +440,29 @@ def _predicted_by(prediction: Callable[[Score, Tensor, Tensor], Tensor]) -> Call
 
 
 def _removal_cases(seed: int) -> list[Arguments]:
-    network, cases = small_network(seed), []
-    for k, (target, shape) in enumerate([("a", (2, 3, 6, 7)), ("c", (1, 3, 8, 5)), ("e", (3, 3, 7, 6))]):
-        images, removed = uniform(seed + k, shape), uniform(seed + k + 20, shape)
-        removed[..., : shape[3] // 2] = images[..., : shape[3] // 2]  # one half of the picture stays
-        cases.append((network.score(target), images, removed))
-    return cases
+    """In each batch a part of the picture stays; of two single images with the roles exchanged, one score falls."""
+    cases: list[Arguments] = []
+    for k, (score, images) in enumerate(scores(seed)):
+        removed = uniform(seed + k + 20, tuple(images.shape))
+        removed[..., : images.shape[3] // 2] = images[..., : images.shape[3] // 2]
+        cases.append((score, images, removed))
+    score, images, removed = cases[1]
+    return [*cases, (score, removed, images)]
 
 
 REMOVAL_CHECK = Task(
     name="removal_check",
     section="lecture 08, case 5, “The beak is brighter than the wing”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("removed", "the same scenes without a part", "(N, C, H, W)"),
+    ),
+    results=(
+        Result("the predicted fall of the score", "(N,)"),
+        Result("the measured fall of the score", "(N,)"),
+    ),
+    library=("regions.removal_effect",),
     reference=_removal_check,
     cases=_removal_cases,
     mistakes=(
@@ -441,6 +532,29 @@ REMOVAL_CHECK = Task(
             lambda score, images, removed: tuple(part.mean() for part in _removal_check(score, images, removed)),
             "These are means over the images. Return one number per image, shape (N,).",
         ),
+        Mistake(
+            _predicted_by(
+                lambda score, images, removed: (
+                    gradients.mean_gradient(score, [images]).abs().amax(dim=1, keepdim=True) * (images - removed)
+                ).sum(dim=(1, 2, 3))
+            ),
+            "The prediction uses the largest absolute value of the channels. Each channel has a "
+            "slope of its own, with its sign.",
+        ),
+        Mistake(
+            _predicted_by(
+                lambda score, images, removed: (
+                    (
+                        gradients.mean_gradient(score, [images]).abs().amax(dim=1)
+                        * (images - removed).abs().amax(dim=1)
+                    )
+                    .flatten(1)
+                    .sum(dim=1)
+                )
+            ),
+            "The prediction uses the largest absolute values of the channels. Multiply channel by channel, with the "
+            "signs.",
+        ),
     ),
 )
 
@@ -462,10 +576,11 @@ def _parameter_cases(seed: int) -> list[Arguments]:
     makers: list[Callable[[], nn.Module]] = [
         _WithRawParameter,
         lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(5, 6)),
+        lambda: nn.Sequential(nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.ReLU(), nn.Linear(4, 4)),  # has buffers
         lambda: nn.Linear(9, 4),
     ]
     modules = [with_random_weights(make, seed) for make in makers]
-    return [(module.double().requires_grad_(False), seed + k) for k, module in enumerate(modules)]
+    return [(module.eval().requires_grad_(k == 1), seed + k) for k, module in enumerate(modules)]
 
 
 def _shuffled(
@@ -500,6 +615,14 @@ def _only_weights(network: nn.Module, seed: int) -> list[Tensor]:
     return found
 
 
+def _all_together(network: nn.Module, seed: int) -> list[Tensor]:
+    parameters = [values.detach() for values in network.parameters()]
+    joined = torch.cat([values.flatten() for values in parameters])
+    order = torch.randperm(len(joined), generator=seeded(seed))
+    parts = joined[order].split([values.numel() for values in parameters])
+    return [part.view_as(values) for part, values in zip(parts, parameters, strict=True)]
+
+
 def _new_normal(network: nn.Module, seed: int) -> list[Tensor]:
     generator = seeded(seed)
     return [torch.randn(values.shape, generator=generator, dtype=values.dtype) for values in network.parameters()]
@@ -508,6 +631,11 @@ def _new_normal(network: nn.Module, seed: int) -> list[Tensor]:
 SHUFFLED_PARAMETERS = Task(
     name="shuffled_parameters",
     section="lecture 08, case 3, “The map survives the loss of everything learnt”",
+    parameters=(
+        Parameter("network", "any torch module"),
+        Parameter("seed", "a whole number"),
+    ),
+    results=(Result("the shuffled parameters, in their order", "the shapes of `network.parameters()`", many=True),),
     reference=_shuffled,
     cases=_parameter_cases,
     mistakes=(
@@ -559,6 +687,10 @@ SHUFFLED_PARAMETERS = Task(
         Mistake(
             lambda network, seed: _shuffled(network, seed + 1),
             "Another seed is used than the one that is given.",
+        ),
+        Mistake(
+            _all_together,
+            "The values of all parameters are shuffled together. Each parameter keeps its own values.",
         ),
     ),
 )

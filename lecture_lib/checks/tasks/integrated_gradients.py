@@ -7,16 +7,18 @@ import torch
 from torch import Tensor
 
 from lecture_lib import gradients, samples
-from lecture_lib.checks.inputs import small_network, uniform
-from lecture_lib.checks.task import Arguments, Mistake, Task
+from lecture_lib.checks.inputs import scores, uniform
+from lecture_lib.checks.task import Arguments, Mistake, Parameter, Result, Task
 from lecture_lib.networks import Score
 
 Slope = Callable[[Tensor], Tensor]
 
 
 def _pair(seed: int, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """An image and a baseline that is neither black nor the image."""
-    return uniform(seed, shape), 0.6 * uniform(seed + 1000, shape)
+    """An image and a baseline that is neither black nor the image, but equal to it in a column."""
+    images, baseline = uniform(seed, shape), 0.6 * uniform(seed + 1000, shape)
+    baseline[..., -1] = images[..., -1]
+    return images, baseline
 
 
 # --- path_samples(images, baseline, n_steps) --------------------------------------------------------------
@@ -33,20 +35,33 @@ def _path_samples(images: Tensor, baseline: Tensor, n_steps: int, rule: str = "m
 
 def _both_ends(n_steps: int) -> list[float]:
     """A frequent slip: n points from 0 to 1 with both ends."""
-    return torch.linspace(0, 1, n_steps, dtype=torch.float64).tolist()
+    return torch.linspace(0, 1, n_steps).tolist()
+
+
+def _pieces(images: Tensor, baseline: Tensor, n_steps: int) -> Tensor:
+    return _on_path([(k + 1) / (n_steps + 1) for k in range(n_steps)], images, baseline)
 
 
 def _path_cases(seed: int) -> list[Arguments]:
     return [
         (*_pair(seed, (2, 3, 4, 5)), 4),
         (*_pair(seed + 1, (1, 3, 6, 3)), 7),
-        (*_pair(seed + 2, (3, 1, 2, 4)), 5),
+        (*_pair(seed + 2, (3, 4, 3, 3)), 5),
+        (*_pair(seed + 3, (1, 1, 2, 4)), 1),
+        (*_pair(seed + 4, (2, 1, 3, 2)), 3),
     ]
 
 
 PATH_SAMPLES = Task(
     name="path_samples",
     section="lecture 04, “Eq. (1) again: samples on a line”",
+    parameters=(
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("baseline", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("n_steps", "a whole number, at least 1"),
+    ),
+    results=(Result("the samples, the one next to the baseline first", "(n_steps, N, C, H, W)"),),
+    library=("samples.path_samples",),
     reference=_path_samples,
     cases=_path_cases,
     mistakes=(
@@ -98,6 +113,11 @@ PATH_SAMPLES = Task(
             lambda images, baseline, n_steps: _path_samples(images, baseline, n_steps).flatten(0, 1),
             "Steps and images share one axis. Stack the samples instead of joining them: (n_steps, N, C, H, W).",
         ),
+        Mistake(
+            _pieces,
+            "The samples divide the path into n_steps + 1 pieces. Cut it into n_steps steps, and take the middle of "
+            "each.",
+        ),
     ),
 )
 
@@ -144,17 +164,24 @@ def _black(score: Score, images: Tensor, baseline: Tensor, n_steps: int) -> tupl
 
 
 def _score_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
-    return [
-        (network.score("b"), *_pair(seed, (2, 3, 7, 5)), 4),
-        (network.score("d"), *_pair(seed + 1, (1, 3, 5, 6)), 3),
-        (lambda images: images.pow(4).flatten(1).sum(1), *_pair(seed + 2, (3, 1, 4, 3)), 5),
-    ]
+    pairs = zip(scores(seed), (4, 3, 5, 2, 6), strict=True)
+    return [(score, *_pair(seed + k, tuple(images.shape)), n) for k, ((score, images), n) in enumerate(pairs)]
 
 
 INTEGRATED_GRADIENTS = Task(
     name="integrated_gradients",
     section="lecture 04, “Two forms”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("baseline", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("n_steps", "a whole number, at least 2"),
+    ),
+    results=(
+        Result("the notes' form", "(N, C, H, W)"),
+        Result("Sundararajan's form", "(N, C, H, W)"),
+    ),
+    library=("gradients.integrated_gradients",),
     reference=_both_forms,
     cases=_score_cases,
     mistakes=(
@@ -211,12 +238,9 @@ INTEGRATED_GRADIENTS = Task(
             "The two forms are exchanged: return the mean gradient first, then the product.",
         ),
         Mistake(
-            lambda score, images, baseline, n_steps: _both_forms(score, images, baseline, n_steps)[0],
-            "Only the mean gradient is returned. Return both forms, as a pair.",
-        ),
-        Mistake(
-            lambda score, images, baseline, n_steps: _both_forms(score, images, baseline, n_steps)[1],
-            "Only the product is returned. Return both forms, as a pair.",
+            partial(_with_path, lambda images, baseline, n_steps: _path_samples(images, baseline, 1)),
+            "This is the gradient in the middle of the path. Eq. (1) takes the gradient at every "
+            "sample, and then the mean.",
         ),
     ),
 )
@@ -230,11 +254,10 @@ def _total(attribution: Tensor) -> Tensor:
 
 
 def _gap_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
+    gaps = ([0.7, -1.1, 0.3], [-0.5], [-0.2, 0.9], [0.8], [0.4, -0.6])
+    pairs = enumerate(zip(scores(seed), gaps, strict=True))
     return [
-        _with_gap(network.score("a"), *_pair(seed, (3, 3, 5, 6)), seed, [0.7, -1.1, 0.3]),
-        _with_gap(network.score("c"), *_pair(seed + 1, (1, 3, 6, 4)), seed + 1, [-0.5]),
-        _with_gap(network.score("e"), *_pair(seed + 2, (2, 3, 4, 5)), seed + 2, [-0.2, 0.9]),
+        _with_gap(score, *_pair(seed + k, tuple(images.shape)), seed + k, gap) for k, ((score, images), gap) in pairs
     ]
 
 
@@ -248,6 +271,14 @@ def _with_gap(score: Score, images: Tensor, baseline: Tensor, seed: int, gaps: l
 COMPLETENESS_GAP = Task(
     name="completeness_gap",
     section="lecture 04, “Completeness”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("baseline", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("attribution", "of either sign", "(N, C, H, W)"),
+    ),
+    results=(Result("the gap of every image, with its sign", "(N,)"),),
+    library=("gradients.completeness_gap",),
     reference=gradients.completeness_gap,
     cases=_gap_cases,
     mistakes=(
@@ -329,7 +360,7 @@ COMPLETENESS_GAP = Task(
 
 def _rule(slope: Slope, n_steps: int, shift: float) -> Tensor:
     """Mean slope at the points of n equal steps, each shifted by a fraction of its step."""
-    return slope((torch.arange(n_steps, dtype=torch.float64) + shift) / n_steps).mean()
+    return slope((torch.arange(n_steps) + shift) / n_steps).mean()
 
 
 def _two_rules(slope: Slope, n_steps: int, left: float = 0.0, middle: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -346,12 +377,22 @@ def _slope_cases(seed: int) -> list[Arguments]:
         (lambda points: a * points**2 + b * points + c, 3),
         (lambda points: a / (1 + b * points), 5),
         (lambda points: c * points**3 - a * points, 8),
+        (lambda points: a * points - b, 1),
+        (lambda points: c * torch.cos(3 * points), 49),  # here arange(0, 1, 1 / n) has n + 1 points
     ]
 
 
 TWO_RULES = Task(
     name="two_rules",
     section="lecture 04, “Left, midpoint, right”",
+    parameters=(
+        Parameter("slope", "a function: a tensor of points (n,) → the slopes there (n,)"),
+        Parameter("n_steps", "a whole number, at least 1"),
+    ),
+    results=(
+        Result("the integral by the left rule"),
+        Result("the integral by the midpoint rule"),
+    ),
     reference=_two_rules,
     cases=_slope_cases,
     mistakes=(
@@ -395,7 +436,7 @@ TWO_RULES = Task(
         Mistake(
             lambda slope, n_steps: (
                 _rule(slope, n_steps, 0.0),
-                slope(torch.arange(n_steps, dtype=torch.float64) / n_steps + 0.5).mean(),
+                slope(torch.arange(n_steps) / n_steps + 0.5).mean(),
             ),
             "In the second number the points are moved by 0.5, half of the whole path. Move them by half a *step*.",
         ),
@@ -404,8 +445,11 @@ TWO_RULES = Task(
             "The second number uses the middle of the whole path only. Take the middle of every step.",
         ),
         Mistake(
-            lambda slope, n_steps: _rule(slope, n_steps, 0.0),
-            "Only one number is returned. Return a pair: left rule, midpoint rule.",
+            lambda slope, n_steps: (
+                slope(torch.tensor(_both_ends(n_steps))).mean(),
+                slope(torch.tensor(_both_ends(n_steps)) + 0.5 / n_steps).mean(),
+            ),
+            "The points go from 0 to 1 with both ends, so they are too far apart: the last step begins before 1.",
         ),
     ),
 )
@@ -419,25 +463,30 @@ def _hiding_baseline(images: Tensor, mask: Tensor) -> Tensor:
 
 
 def _mask_cases(seed: int) -> list[Arguments]:
-    shapes = [(2, 3, 5, 7), (1, 3, 6, 4), (3, 1, 4, 5)]
-    return [_image_and_mask(seed + place, shape) for place, shape in enumerate(shapes)]
-
-
-def _image_and_mask(seed: int, shape: tuple[int, int, int, int]) -> Arguments:
-    """An image without black pixels, and a mask with both values in every row."""
-    mask = uniform(seed + 3000, (shape[0], 1, *shape[2:])) < 0.4
-    mask[..., 0], mask[..., 1] = True, False
-    return 0.1 + 0.8 * uniform(seed, shape), mask
+    """Regions with holes; in the second batch one image has an empty region, and one a full one."""
+    cases = []
+    for place, shape in enumerate([(2, 3, 5, 7), (3, 4, 4, 4), (3, 1, 4, 5), (1, 3, 6, 4), (1, 1, 4, 4)]):
+        mask = uniform(seed + 3000 + place, (shape[0], 1, *shape[2:])) < 0.4
+        mask[..., 0], mask[..., 1] = True, False
+        if place == 1:
+            mask[0], mask[1] = False, True
+        cases.append((0.1 + 0.8 * uniform(seed + place, shape), mask))
+    return cases
 
 
 def _mean_colour(images: Tensor, mask: Tensor) -> Tensor:
-    colour = (images * mask).sum(dim=(2, 3), keepdim=True) / mask.sum(dim=(2, 3), keepdim=True)
+    colour = (images * mask).sum(dim=(2, 3), keepdim=True) / mask.sum(dim=(2, 3), keepdim=True).clamp_min(1)
     return colour * mask
 
 
 HIDING_BASELINE = Task(
     name="hiding_baseline",
     section="lecture 04, “What a baseline hides”",
+    parameters=(
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("mask", "`True` where the image is to be hidden, `False` elsewhere", "(N, 1, H, W)"),
+    ),
+    results=(Result("the baseline", "(N, C, H, W)"),),
     reference=_hiding_baseline,
     cases=_mask_cases,
     mistakes=(
@@ -454,7 +503,7 @@ HIDING_BASELINE = Task(
             "This baseline is the image itself: it hides everything. Outside the mask it should be black.",
         ),
         Mistake(
-            lambda images, mask: mask.expand_as(images).double(),
+            lambda images, mask: mask.expand_as(images).float(),
             "This is the mask as a picture: white in the region. The region is hidden where B equals I.",
         ),
         Mistake(

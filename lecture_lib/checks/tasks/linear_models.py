@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from lecture_lib.checks.inputs import normal, uniform
-from lecture_lib.checks.task import Arguments, Mistake, Task
+from lecture_lib.checks.task import Arguments, Mistake, Parameter, Result, Task
 from lecture_lib.networks import Score
 
 
@@ -22,12 +22,12 @@ def _logit(weights: Tensor, bias: float, images: Tensor) -> Tensor:
 
 
 def _linear_cases(seed: int) -> list[Arguments]:
-    """Weights, bias, images. In a batch, the mean logit is 0, so that scores of both signs occur."""
+    """Weights, bias, images: in a batch, and among single images, scores of both signs occur."""
     cases: list[Arguments] = []
-    for k, shape in enumerate([(6, 1, 4, 5), (1, 3, 3, 4), (3, 1, 5, 3)]):
+    shapes = [(6, 1, 4, 5), (1, 3, 3, 4), (3, 3, 4, 4), (1, 1, 3, 3), (1, 3, 4, 3)]
+    for k, (shape, shift) in enumerate(zip(shapes, (0, -1.3, 0, 1.3, 0.9), strict=True)):
         weights, images = 0.7 * _weights(seed + k, shape[1:]), uniform(seed + k, shape)
-        centred = -float(_logit(weights, 0.0, images).mean())
-        cases.append((weights, centred if len(images) > 1 else centred - 1.3, images))
+        cases.append((weights, shift - float(_logit(weights, 0.0, images).mean()), images))
     return cases
 
 
@@ -41,6 +41,16 @@ def _linear_gradient(weights: Tensor, bias: float, images: Tensor) -> Tensor:
 LINEAR_GRADIENT = Task(
     name="linear_gradient",
     section="lecture 01, “Linear regression”",
+    parameters=(
+        Parameter("weights", "of the model, of either sign", "(C, H, W)"),
+        Parameter("bias", "a number"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+    ),
+    results=(Result("the gradient of the score, for every image", "(N, C, H, W)"),),
+    library=(
+        "gradients.gradient",
+        "gradients.mean_gradient",
+    ),
     reference=_linear_gradient,
     cases=_linear_cases,
     mistakes=(
@@ -117,6 +127,19 @@ def _logistic_gradients(
 LOGISTIC_GRADIENTS = Task(
     name="logistic_gradients",
     section="lecture 01, “Logit or probability?”",
+    parameters=(
+        Parameter("weights", "of the model, of either sign", "(C, H, W)"),
+        Parameter("bias", "a number"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+    ),
+    results=(
+        Result("the gradient of the logit", "(N, C, H, W)"),
+        Result("the gradient of the probability", "(N, C, H, W)"),
+    ),
+    library=(
+        "gradients.gradient",
+        "gradients.mean_gradient",
+    ),
     reference=_logistic_gradients,
     cases=_linear_cases,
     mistakes=(
@@ -181,6 +204,21 @@ LOGISTIC_GRADIENTS = Task(
             lambda weights, bias, images: (weights, _logistic_gradients(weights, bias, images)[1]),
             "The first gradient lacks the axis of the images: return the shape (N, C, H, W) for both.",
         ),
+        Mistake(
+            lambda weights, bias, images: (
+                weights.expand_as(images),
+                weights * torch.sigmoid(weights * images + bias) * (1 - torch.sigmoid(weights * images + bias)),
+            ),
+            "The sigmoid is taken of every pixel. An image has one logit, the sum over all pixels, "
+            "and one probability.",
+        ),
+        Mistake(
+            lambda weights, bias, images: (
+                weights.expand_as(images),
+                (1 - _logit(weights, bias, images)) * _logit(weights, bias, images) * weights,
+            ),
+            "The second gradient multiplies with the logit where the probability belongs: the sigmoid is missing.",
+        ),
     ),
 )
 
@@ -195,6 +233,12 @@ def _minimal_step(weights: Tensor, bias: float, images: Tensor) -> Tensor:
 MINIMAL_STEP = Task(
     name="minimal_step",
     section="lecture 01, “The shortest way across”",
+    parameters=(
+        Parameter("weights", "of the model, of either sign", "(C, H, W)"),
+        Parameter("bias", "a number"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+    ),
+    results=(Result("the shortest step to the boundary, for every image", "(N, C, H, W)"),),
     reference=_minimal_step,
     cases=_linear_cases,
     mistakes=(
@@ -250,6 +294,13 @@ MINIMAL_STEP = Task(
             ),
             "The step is computed from the probability. The boundary is where the logit is 0: use the logit.",
         ),
+        Mistake(
+            lambda weights, bias, images: (
+                -_logit(weights, bias, images) / (weights * images).sum(dim=(1, 2, 3), keepdim=True) * images
+            ),
+            "The step goes along the image. It reaches the boundary, but not on the shortest way: "
+            "which direction changes the score fastest?",
+        ),
     ),
 )
 
@@ -265,8 +316,9 @@ def _shift_cases(seed: int) -> list[Arguments]:
     return [
         (uniform(seed, (3, 1, 4, 7)), 2),
         (uniform(seed + 1, (1, 3, 5, 6)), 1),
-        (uniform(seed + 2, (2, 1, 6, 5)), 3),
+        (uniform(seed + 2, (2, 1, 6, 5)), 4),
         (uniform(seed + 3, (2, 1, 3, 4)), 0),
+        (uniform(seed + 4, (1, 4, 4, 4)), 1),
     ]
 
 
@@ -280,6 +332,11 @@ def _filled(images: Tensor, pixels: int, value: Tensor | float) -> Tensor:
 SHIFT_RIGHT = Task(
     name="shift_right",
     section="lecture 01, “The price”",
+    parameters=(
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("pixels", "a whole number from 0 to W - 1"),
+    ),
+    results=(Result("the shifted images", "(N, C, H, W)"),),
     reference=_shift_right,
     cases=_shift_cases,
     mistakes=(
@@ -354,7 +411,8 @@ def _shift_test_cases(seed: int) -> list[Arguments]:
     """Scores and labels of random images; several, for an accuracy is a coarse number."""
     cases: list[Arguments] = []
     for k, pixels in enumerate([1, 2, 3, 4, 0, 5]):
-        weights, images = _weights(seed + k, (1, 5, 8)), uniform(seed + k, (60 + k, 1, 5, 8))
+        shape = (3, 6, 6) if k % 2 else (1, 5, 8)
+        weights, images = _weights(seed + k, shape), uniform(seed + k, (20 + 3 * k, *shape))
         scores = (weights * images).sum(dim=(1, 2, 3))
         labels = (scores + 0.5 * _weights(seed + k, (len(images),)) > scores.median()).long()
         cases.append((_linear_score(weights, -float(scores.median()) - 0.2), images, labels, pixels))
@@ -368,6 +426,15 @@ def _linear_score(weights: Tensor, bias: float) -> Score:
 SHIFT_TEST = Task(
     name="shift_test",
     section="lecture 01, “Accuracy against shift”",
+    parameters=(
+        Parameter(
+            "score", "a function: images (N, C, H, W) → one logit for each image (N,), which is never exactly 0"
+        ),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("labels", "whole numbers: 1 for a face, 0 for another picture", "(N,)"),
+        Parameter("pixels", "a whole number from 0 to W - 1"),
+    ),
+    results=(Result("the share of right answers, from 0 to 1"),),
     reference=_shift_test,
     cases=_shift_test_cases,
     mistakes=(
@@ -422,6 +489,11 @@ SHIFT_TEST = Task(
         Mistake(
             partial(_shift_test, shift=lambda images, pixels: images.roll(pixels, dims=3)),
             "The images are rolled: what leaves on the right comes in on the left. Use your shift_right.",
+        ),
+        Mistake(
+            lambda score, images, labels, pixels: _shift_test(score, images, labels, pixels) * len(images) / 50,
+            "The number of right answers is divided by a fixed number. Divide by the number of "
+            "images that you are given.",
         ),
     ),
 )

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from lecture_lib import gradients
-from lecture_lib.checks.inputs import normal, small_network, uniform
-from lecture_lib.checks.task import Arguments, Mistake, Task
+from lecture_lib.checks.inputs import normal, scores, uniform
+from lecture_lib.checks.task import Arguments, Mistake, Parameter, Result, Task
 from lecture_lib.networks import Score
 
 
 def _photographs(seed: int, shape: tuple[int, ...]) -> Tensor:
     """Images of different contrast: the k-th uses about 1 / k of the range; later channels are brighter."""
-    contrast = (0.8 / torch.arange(1, shape[0] + 1)).double().view(-1, 1, 1, 1)
-    brightness = (0.05 * torch.arange(1, shape[1] + 1)).double().view(1, -1, 1, 1)
+    contrast = (0.8 / torch.arange(1, shape[0] + 1)).view(-1, 1, 1, 1)
+    brightness = (0.05 * torch.arange(1, shape[1] + 1)).view(1, -1, 1, 1)
     return brightness + contrast * uniform(seed, shape)
 
 
@@ -34,13 +34,19 @@ def _noise_sigma_cases(seed: int) -> list[Arguments]:
     return [
         (_photographs(seed, (3, 3, 5, 7)), 0.2),
         (_photographs(seed + 1, (1, 3, 6, 4)), 0.35),
-        (_photographs(seed + 2, (2, 1, 4, 5)), 0.1),
+        (_photographs(seed + 2, (2, 1, 4, 4)), 0.1),
+        (normal(seed + 3, (1, 4, 3, 3)), 0.5),
     ]
 
 
 NOISE_SIGMA = Task(
     name="noise_sigma",
     section="lecture 03, “From noise level to σ”",
+    parameters=(
+        Parameter("images", "numbers; they may leave [0, 1]", "(N, C, H, W)"),
+        Parameter("noise_level", "a number"),
+    ),
+    results=(Result("σ of every image", "(N,)"),),
     reference=_noise_sigma,
     cases=_noise_sigma_cases,
     mistakes=(
@@ -105,15 +111,22 @@ def _noisy_copies(images: Tensor, sigma: Tensor, draws: Tensor) -> Tensor:
 
 def _noisy_copies_cases(seed: int) -> list[Arguments]:
     return [
-        (_photographs(seed, (3, 3, 5, 7)), torch.tensor([0.4, 0.3, 0.1]).double(), normal(seed, (4, 3, 3, 5, 7))),
-        (_photographs(seed + 1, (1, 3, 6, 4)), torch.tensor([0.25]).double(), normal(seed + 1, (6, 1, 3, 6, 4))),
-        (_photographs(seed + 2, (2, 1, 4, 5)), torch.tensor([0.2, 0.5]).double(), normal(seed + 2, (3, 2, 1, 4, 5))),
+        (_photographs(seed, (3, 3, 5, 7)), torch.tensor([0.4, 0.3, 0.1]), normal(seed, (4, 3, 3, 5, 7))),
+        (_photographs(seed + 1, (1, 3, 6, 4)), torch.tensor([0.25]), normal(seed + 1, (6, 1, 3, 6, 4))),
+        (_photographs(seed + 2, (2, 1, 4, 4)), torch.tensor([0.2, 0.5]), normal(seed + 2, (3, 2, 1, 4, 4))),
+        (_photographs(seed + 3, (4, 4, 4, 4)), torch.tensor([0.1, 0.0, 0.3, 0.6]), normal(seed + 3, (1, 4, 4, 4, 4))),
     ]
 
 
 NOISY_COPIES = Task(
     name="noisy_copies",
     section="lecture 03, “The mean of the gradients”",
+    parameters=(
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("sigma", "one number for each image", "(N,)"),
+        Parameter("draws", "standard normal draws $z_k$", "(n, N, C, H, W)"),
+    ),
+    results=(Result("the noisy copies", "(n, N, C, H, W)"),),
     reference=_noisy_copies,
     cases=_noisy_copies_cases,
     mistakes=(
@@ -199,22 +212,25 @@ def _merged(
 
 
 def _smoothgrad_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
+    """Scores of `scores`, at photographs; a single draw among the numbers of draws."""
+    rest = enumerate(zip(scores(seed), (5, 4, 3, 1, 6), (0.4, 0.3, 0.2, 0.6, 0.5), strict=True))
     return [
-        (network.score("b"), _photographs(seed, (3, 3, 6, 7)), 0.4, normal(seed, (5, 3, 3, 6, 7))),
-        (network.score("d"), _photographs(seed + 1, (1, 3, 7, 5)), 0.3, normal(seed + 1, (4, 1, 3, 7, 5))),
-        (
-            lambda images: images.pow(3).flatten(1).sum(1),
-            _photographs(seed + 2, (2, 1, 4, 5)),
-            0.5,
-            normal(seed + 2, (6, 2, 1, 4, 5)),
-        ),
+        (score, _photographs(seed + k, tuple(images.shape)), level, normal(seed + k, (n, *images.shape)))
+        for k, ((score, images), n, level) in rest
     ]
 
 
 SMOOTHGRAD = Task(
     name="smoothgrad",
     section="lecture 03, “The mean of the gradients”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+        Parameter("noise_level", "a number"),
+        Parameter("draws", "standard normal draws $z_k$", "(n, N, C, H, W)"),
+    ),
+    results=(Result("the mean gradient, with its signs", "(N, C, H, W)"),),
+    library=("gradients.smoothgrad",),
     reference=_smoothgrad,
     cases=_smoothgrad_cases,
     mistakes=(
@@ -313,12 +329,20 @@ def _error_cases(seed: int) -> list[Arguments]:
         (0.3 * truth + 2 * normal(seed + 1, (12, 3, 4, 5)), truth, 4),
         (truth + normal(seed + 2, (30, 3, 4, 5)), truth, 5),
         (truth[:1] + 0.4 * normal(seed + 3, (14, 1, 4, 5)), truth[:1], 2),
+        (truth[:, :3, :3] + normal(seed + 4, (6, 3, 3, 3)), truth[:, :3, :3], 6),
+        (truth + normal(seed + 5, (5, 3, 4, 5)), truth, 1),
     ]
 
 
 ERROR_OF_MEANS = Task(
     name="error_of_means",
     section="lecture 03, “How many samples?”",
+    parameters=(
+        Parameter("each", "gradients at noisy copies", "(T, C, H, W)"),
+        Parameter("truth", "the gradient that they should have on average", "(C, H, W)"),
+        Parameter("n", "the size of a group; T is a multiple of it"),
+    ),
+    results=(Result("the root mean square error of the means"),),
     reference=_error_of_means,
     cases=_error_cases,
     mistakes=(
@@ -400,16 +424,21 @@ def _intercept(sizes: Tensor, errors: Tensor) -> Tensor:
 
 
 def _loglog_slope_cases(seed: int) -> list[Arguments]:
-    sizes = torch.tensor([1.0, 2.0, 5.0, 8.0, 20.0, 64.0], dtype=torch.float64)
+    sizes = torch.tensor([1.0, 2.0, 5.0, 8.0, 20.0, 64.0])
     return [
         (sizes[:count], 3 * sizes[:count] ** power * (0.3 * normal(seed + count, (count,))).exp())
-        for count, power in [(6, -0.5), (5, -0.4), (4, 0.7)]
+        for count, power in [(6, -0.5), (5, -0.4), (4, 0.7), (3, -1.0)]
     ]
 
 
 LOGLOG_SLOPE = Task(
     name="loglog_slope",
     section="lecture 03, “How many samples?”",
+    parameters=(
+        Parameter("sizes", "positive numbers", "(k,)"),
+        Parameter("errors", "positive numbers", "(k,)"),
+    ),
+    results=(Result("the slope of the line that fits best"),),
     reference=_loglog_slope,
     cases=_loglog_slope_cases,
     mistakes=(

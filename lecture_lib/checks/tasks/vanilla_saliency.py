@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from lecture_lib import gradients, maps, measure
-from lecture_lib.checks.inputs import normal, small_network, uniform
-from lecture_lib.checks.task import Arguments, Mistake, Task
+from lecture_lib.checks.inputs import normal, scores, small_network, uniform
+from lecture_lib.checks.task import Arguments, Mistake, Parameter, Result, Task
 from lecture_lib.networks import Network, Score
 
 # --- class_score(network, images, target) -----------------------------------------------------------------
@@ -19,17 +19,25 @@ def _class_score(network: Network, images: Tensor, target: str) -> Tensor:
 
 
 def _class_score_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
-    return [
-        (network, uniform(seed, (3, 3, 8, 7)), "b"),
-        (network, uniform(seed + 1, (1, 3, 6, 9)), "e"),
-        (network, uniform(seed + 2, (5, 3, 8, 8)), "d"),
-    ]
+    network = small_network(seed, dtype=torch.float32)
+    shapes = [(3, 3, 8, 7), (1, 3, 6, 9), (5, 3, 8, 8), (1, 3, 7, 7)]
+    return [(network, uniform(seed + k, shape), "beda"[k]) for k, shape in enumerate(shapes)]
 
 
 CLASS_SCORE = Task(
     name="class_score",
     section="lecture 02, “The class score”",
+    parameters=(
+        Parameter(
+            "network",
+            "a network; `network(images)` are the logits, shape (N, classes), and `network.index(target)` is the "
+            "number of a class",
+        ),
+        Parameter("images", "pixels in [0, 1]", "(N, 3, H, W)"),
+        Parameter("target", "the name of a class, as text"),
+    ),
+    results=(Result("the score of the class, for every image", "(N,)"),),
+    differentiable="images",
     reference=_class_score,
     cases=_class_score_cases,
     mistakes=(
@@ -76,15 +84,6 @@ CLASS_SCORE = Task(
 # --- vanilla_gradient(score, images) ----------------------------------------------------------------------
 
 
-def _score_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
-    return [
-        (network.score("b"), uniform(seed, (3, 3, 8, 7))),
-        (network.score("d"), uniform(seed + 1, (1, 3, 6, 9))),
-        (lambda images: images.pow(3).flatten(1).sum(1), uniform(seed + 2, (2, 1, 4, 5))),
-    ]
-
-
 def _with_score(change: Callable[[Tensor], Tensor]) -> Callable[[Score, Tensor], Tensor]:
     """The gradient of another function of the score."""
     return lambda score, images: gradients.gradient(lambda batch: change(score(batch)), images)
@@ -93,8 +92,19 @@ def _with_score(change: Callable[[Tensor], Tensor]) -> Callable[[Score, Tensor],
 VANILLA_GRADIENT = Task(
     name="vanilla_gradient",
     section="lecture 02, “The gradient of the score”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("images", "pixels in [0, 1]", "(N, C, H, W)"),
+    ),
+    results=(Result("the gradient of the score, with its signs", "(N, C, H, W)"),),
+    library=(
+        "gradients.gradient",
+        "gradients.mean_gradient",
+        "gradients.sample_gradients",
+        "gradients.input_gradient",
+    ),
     reference=gradients.gradient,
-    cases=_score_cases,
+    cases=lambda seed: list(scores(seed)),
     mistakes=(
         Mistake(
             lambda score, images: gradients.gradient(score, images).abs(),
@@ -153,13 +163,16 @@ VANILLA_GRADIENT = Task(
 
 
 def _attribution_cases(seed: int) -> list[Arguments]:
-    shapes = [(2, 3, 5, 7), (1, 3, 6, 4), (3, 1, 4, 4), (2, 3, 3, 3)]
+    shapes = [(2, 3, 5, 7), (1, 3, 6, 4), (3, 1, 4, 4), (2, 4, 3, 3), (1, 1, 3, 4)]
     return [(normal(seed + k, shape),) for k, shape in enumerate(shapes)]
 
 
 MAX_ABS_MAP = Task(
     name="max_abs_map",
     section="lecture 02, “From gradient to map”",
+    parameters=(Parameter("attribution", "numbers of either sign", "(N, C, H, W)"),),
+    results=(Result("one number for each pixel", "(N, H, W)"),),
+    library=("maps.max_abs",),
     reference=maps.max_abs,
     cases=_attribution_cases,
     mistakes=(
@@ -207,6 +220,10 @@ MAX_ABS_MAP = Task(
             lambda attribution: attribution.abs(),
             "The channels are still apart. The map has one number per pixel, shape (N, H, W).",
         ),
+        Mistake(
+            lambda attribution: attribution[:, :3].abs().amax(dim=1),
+            "Only three channels are looked at. Take the maximum over all channels, however many there are.",
+        ),
     ),
 )
 
@@ -236,16 +253,26 @@ def _stale_ascent(score: Score, image: Tensor, l2: float, step_size: float, n_st
 
 
 def _class_model_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
+    rgb, gray = (small_network(seed, channels, torch.float32) for channels in (3, 1))
     return [
-        (network.score("a"), 0.3 * uniform(seed, (1, 3, 6, 7)), 0.4, 0.05, 7),
-        (network.score("c"), uniform(seed + 1, (2, 3, 7, 5)), 0.9, 0.1, 4),
+        (rgb.score("a"), 0.3 * uniform(seed, (1, 3, 6, 7)), 0.4, 0.05, 7),
+        (gray.score("c"), uniform(seed + 1, (1, 1, 6, 6)), 0.9, 0.1, 4),
+        (rgb.score("e"), uniform(seed + 2, (1, 3, 5, 5)), 0.7, 0.08, 1),
+        (lambda images: images.pow(3).flatten(1).sum(1), uniform(seed + 3, (1, 1, 4, 5)), 0.5, 0.1, 5),
     ]
 
 
 CLASS_MODEL = Task(
     name="class_model",
     section="lecture 02, “What does a class look like to the network?”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("image", "where to start: pixels in [0, 1]", "(1, C, H, W)"),
+        Parameter("l2", "the number λ"),
+        Parameter("step_size", "a number"),
+        Parameter("n_steps", "a whole number, at least 1"),
+    ),
+    results=(Result("the image after the last step", "(1, C, H, W)"),),
     reference=_ascent,
     cases=_class_model_cases,
     mistakes=(
@@ -314,16 +341,33 @@ def _at_the_end(score: Score, image: Tensor, direction: Tensor, radius: float) -
 
 
 def _taylor_cases(seed: int) -> list[Arguments]:
-    network = small_network(seed)
+    """Some directions lead uphill, some downhill: with each, the opposite one."""
+    rgb, gray = (small_network(seed, channels, torch.float32) for channels in (3, 1))
+    slanted, mixed = uniform(seed + 1, (1, 3, 6, 7)) - 0.3, uniform(seed + 3, (1, 1, 6, 6)) - 0.6
+    cube = lambda images: images.pow(3).flatten(1).sum(1)  # noqa: E731
     return [
-        (network.score("a"), uniform(seed, (1, 3, 6, 7)), uniform(seed + 1, (1, 3, 6, 7)) - 0.3, 0.8),
-        (network.score("d"), uniform(seed + 2, (1, 3, 8, 6)), uniform(seed + 3, (1, 3, 8, 6)) - 0.6, 0.3),
+        (rgb.score("a"), uniform(seed, (1, 3, 6, 7)), slanted, 0.8),
+        (rgb.score("a"), uniform(seed, (1, 3, 6, 7)), -3 * slanted, 0.8),
+        (gray.score("d"), uniform(seed + 2, (1, 1, 6, 6)), mixed, 0.3),
+        (cube, uniform(seed + 4, (1, 1, 4, 5)), -uniform(seed + 5, (1, 1, 4, 5)), 1.5),
+        (cube, uniform(seed + 4, (1, 1, 4, 5)), uniform(seed + 6, (1, 1, 4, 5)), 0.7),
     ]
 
 
 TAYLOR_CHECK = Task(
     name="taylor_check",
     section="lecture 02, “How far does the gradient tell the truth?”",
+    parameters=(
+        Parameter("score", "a function: images (N, C, H, W) → one number for each image (N,)"),
+        Parameter("image", "pixels in [0, 1]", "(1, C, H, W)"),
+        Parameter("direction", "of any length and either sign", "(1, C, H, W)"),
+        Parameter("radius", "a number: the length of the step"),
+    ),
+    results=(
+        Result("the predicted change of the score"),
+        Result("the measured change of the score"),
+    ),
+    library=("measure.linearity_error",),
     reference=_taylor_check,
     cases=_taylor_cases,
     mistakes=(
@@ -373,6 +417,15 @@ TAYLOR_CHECK = Task(
                 _taylor_check(score, image, direction, radius)[1],
             ),
             "The prediction lacks the factor radius: it is a slope, not yet a change.",
+        ),
+        Mistake(
+            lambda score, image, direction, radius: (
+                _taylor_check(score, image, direction, radius)[0],
+                gradients.evaluate(score, image + radius * direction / direction.norm()) / 2
+                - gradients.evaluate(score, image - radius * direction / direction.norm()) / 2,
+            ),
+            "The measured change is taken over a step forward and a step back. It starts at the "
+            "image: after minus before.",
         ),
     ),
 )

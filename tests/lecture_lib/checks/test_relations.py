@@ -8,10 +8,12 @@ from torch import nn
 
 from lecture_lib import gradients
 from lecture_lib.checks import relations
-from lecture_lib.checks.judge import NotYet, Task, check
-from lecture_lib.checks.tasks.vanilla_saliency import small_network
+from lecture_lib.checks.inputs import small_network
+from lecture_lib.checks.judge import check
+from lecture_lib.checks.task import NotYet, Parameter, Result, Task
 
-SHAPES = [(3, 3, 6, 5), (1, 3, 4, 6), (2, 3, 5, 7)]
+SHAPES = [(3, 3, 6, 5), (1, 3, 4, 6), (2, 1, 5, 7), (1, 1, 4, 4), (2, 3, 5, 5)]
+IMAGES = Parameter("images", "pixels in [0, 1]", "(N, C, H, W)")
 
 
 def right(images):
@@ -24,7 +26,14 @@ def cases(seed):
     return [(torch.rand(shape, generator=generator, dtype=torch.float64),) for shape in SHAPES]
 
 
-TASK = Task(name="cube", section="lecture 00", reference=right, cases=cases, mistakes=())
+NUMBERS = Result("numbers", "(N, C, H, W)")
+
+
+def task_of(reference, cases, parameters=(IMAGES,), results=(NUMBERS,)):
+    return Task("f", "lecture 00", parameters, results, reference, cases, mistakes=())
+
+
+TASK = task_of(right, cases)
 
 
 def told(answer, task=TASK):
@@ -32,7 +41,7 @@ def told(answer, task=TASK):
         check(task, answer)
     message = str(caught.value)
     assert task.section in message or "returns None" in message
-    assert message.count(". ") <= 4, "one or two sentences, and where to read"
+    assert message.split("\n")[0].count(". ") <= 4, "one or two sentences, and where to read"
     return message
 
 
@@ -48,25 +57,26 @@ RELATED = {
     "0 everywhere": lambda images: 0 * images,
     "sign is reversed": lambda images: -right(images),
     "absolute value": lambda images: right(images).abs(),
-    "times a constant:": lambda images: 0.3 * right(images),
-    r"plus a constant\.": lambda images: right(images) + 1.5,
+    "times one constant": lambda images: 0.3 * right(images),
+    r"plus one constant\.": lambda images: right(images) + 1.5,
     "maximum of 1": lambda images: right(images) / right(images).abs().max(),
     "length 1": lambda images: right(images) / right(images).norm(),
     "sum of 1": per_image(lambda values: values / values.sum()),
     "range from 0 to 1": lambda images: stretch(right(images)),
+    "negative in the right answer is 0": lambda images: right(images).clamp_min(0),
     "last two axes are exchanged": lambda images: right(images).mT,
     "Axis 1 .* wrong order": lambda images: right(images).flip(1),
     "Axis 0 .* wrong order": lambda images: right(images).flip(0),
-    "axis 1 .* are the same": lambda images: right(images).mean(1, keepdim=True).expand_as(images),
-    "axis 0 .* are the same": lambda images: right(images)[:1].expand_as(images),
+    "axis 1 are the same": lambda images: right(images).mean(1, keepdim=True).expand_as(images),
+    "axis 0 are the same": lambda images: right(images)[:1].expand_as(images),
     "shifted by one place": lambda images: right(images).roll(1, dims=2),
     "wrong places": lambda images: right(images).flatten(2).flip(2).view_as(images),
-    "constant of its own: look": lambda images: right(images) * images.sum(),
+    "times a constant of its own": lambda images: right(images) * images.sum(),
     "plus a constant of its own": lambda images: right(images) + images.sum(),
     "right for square images": lambda images: right(images) + (images.shape[2] - images.shape[3]) * images,
-    "return the shape": lambda images: right(images).sum(dim=1),
+    "should have the shape": lambda images: right(images).sum(dim=1),
     "NaN": lambda images: right(images) / 0,
-    "return 1 values": lambda images: (right(images), images),
+    "return one value": lambda images: (right(images), images),
     "returns None": lambda images: None,
     "numbers differ": lambda images: right(images).exp().sin(),
 }
@@ -92,15 +102,35 @@ def test_no_relation_holds_for_unrelated_numbers(place):
             assert not relation(one, other)
 
 
+SUM = task_of(
+    lambda x: x.sum(),
+    lambda seed: [(torch.rand(3) + k,) for k in range(4)],
+    (Parameter("x", "", "(n,)"),),
+    (Result("a sum"),),
+)
+
+
 def test_no_relation_is_named_between_single_numbers_that_have_none():
     numbers = iter(range(1, 100))
-    task = Task("f", "lecture 00", lambda x: x.sum() ** 2, lambda seed: [(torch.rand(3) + k,) for k in range(4)], ())
-    assert "numbers differ" in told(lambda x: torch.tensor(float(next(numbers))), task)
+    assert "numbers differ" in told(lambda x: torch.tensor(float(next(numbers)) ** 2), SUM)
 
 
 def test_a_constant_factor_between_single_numbers_is_named():
-    task = Task("f", "lecture 00", lambda x: x.sum(), lambda seed: [(torch.rand(3) + k,) for k in range(4)], ())
-    assert "times a constant" in told(lambda x: x.mean(), task)
+    assert "times one constant" in told(lambda x: x.mean(), SUM)
+
+
+def test_a_relation_of_one_result_says_of_which():
+    results = (NUMBERS, NUMBERS)
+    pair = task_of(lambda images: (images, right(images)), cases, results=results)
+    said = told(lambda images: (images, -right(images)), pair)
+    assert "The second result is wrong. The sign is reversed." in said
+
+
+def test_what_holds_in_the_wrong_cases_only_is_not_said():
+    """Clipping changes only cases that leave [0, 1]: that the other cases have one image is chance."""
+    scaled = lambda images: images * (2 if len(images) > 1 else 1)  # noqa: E731
+    task = task_of(lambda images: images * 1.5, cases)
+    assert "right for" not in told(lambda images: scaled(images).clamp(0, 1), task)
 
 
 def score_cases(seed):
@@ -110,7 +140,12 @@ def score_cases(seed):
     return [(network, images[0], "b"), (network, images[1], "d")]
 
 
-SCORE = Task("score", "lecture 02", lambda network, images, target: network.score(target)(images), score_cases, ())
+SCORE = task_of(
+    lambda network, images, target: network.score(target)(images),
+    score_cases,
+    (Parameter("network", ""), IMAGES, Parameter("target", "")),
+    (Result("scores", "(N,)"),),
+)
 
 
 def test_a_class_that_is_not_used_is_named():
@@ -199,7 +234,7 @@ def test_a_network_inside_a_score_is_watched():
     def score_task(seed):
         return [(small_network(seed).score("a"), torch.rand(1, 3, 6, 5, dtype=torch.float64))]
 
-    task = Task("slope", "lecture 02", gradients.gradient, score_task, ())
+    task = task_of(gradients.gradient, score_task, (Parameter("score", ""), IMAGES))
     assert isinstance(score_task(0)[0][0].__closure__[1].cell_contents, nn.Module)
     assert "leaves a hook" in told(sneaky, task)
 
@@ -240,5 +275,5 @@ def slope_cases(seed):
     ],
 )
 def test_what_torch_says_is_explained(answer, message):
-    task = Task("slope", "lecture 02", gradients.gradient, slope_cases, ())
+    task = task_of(gradients.gradient, slope_cases, (Parameter("score", ""), IMAGES))
     assert message in told(answer, task)

@@ -14,68 +14,73 @@ from lecture_lib.gradients import gradient
 
 def fgsm_loop(score, images, epsilon):
     result = []
-    for image in images:
+    for image, step in zip(images, epsilon.tolist(), strict=True):
         image = image[None].clone().requires_grad_()
         score(image).sum().backward()
-        moved = image.detach() + epsilon * image.grad.sign()
+        moved = image.detach() + step * image.grad.sign()
         result.append(torch.clip(moved, 0, 1))
     return torch.cat(result)
 
 
 def fgsm_where(score, images, epsilon):
-    slope = gradient(score, images)
+    slope, epsilon = gradient(score, images), epsilon.reshape(len(images), 1, 1, 1)
     changed = torch.where(slope > 0, images + epsilon, torch.where(slope < 0, images - epsilon, images))
     return changed.clamp_max(1).clamp_min(0)
 
 
 def fgsm_numpy(score, images, epsilon):
     slope = torch.func.grad(lambda batch: score(batch).sum())(images).numpy()
-    return torch.from_numpy(np.clip(images.numpy() + epsilon * np.sign(slope), 0, 1))
+    return torch.from_numpy(np.clip(images.numpy() + epsilon.numpy()[:, None, None, None] * np.sign(slope), 0, 1))
 
 
 # --- bim --------------------------------------------------------------------------------------------------
 
 
-def bim_of_the_change(score, images, epsilon, step_size, n_steps):
-    change = torch.zeros_like(images)
+def bim_of_the_change(score, images, epsilon, step_size, n_steps, momentum=0.0):
+    change, velocity = torch.zeros_like(images), 0
     for _ in range(n_steps):
         variable = change.clone().requires_grad_()
         (slope,) = torch.autograd.grad(score(images + variable).sum(), variable)
-        change = (change + step_size * torch.sign(slope)).clamp(-epsilon, epsilon)
+        velocity = momentum * velocity + slope / slope.abs().flatten(1).mean(dim=1).view(-1, 1, 1, 1)
+        change = (change + step_size * torch.sign(velocity)).clamp(-epsilon, epsilon)
         change = (images + change).clamp(0, 1) - images
     return images + change
 
 
-def bim_two_bounds(score, images, epsilon, step_size, n_steps):
+def bim_two_bounds(score, images, epsilon, step_size, n_steps, momentum=0.0):
     low, high = (images - epsilon).clamp_min(0), (images + epsilon).clamp_max(1)
-    current = images.clone()
+    current, velocity = images.clone(), torch.zeros_like(images)
     while n_steps > 0:
-        current += step_size * gradient(score, current).sign()
+        slope = gradient(score, current)
+        velocity.mul_(momentum).add_(slope / slope.abs().mean((1, 2, 3), keepdim=True))
+        current += step_size * velocity.sign()
         current = torch.minimum(torch.maximum(current, low), high)
         n_steps -= 1
     return current
 
 
-def bim_image_by_image(score, images, epsilon, step_size, n_steps):
+def bim_image_by_image(score, images, epsilon, step_size, n_steps, momentum=0.0):
     found = []
     for original in images.split(1):
-        image = torch.nn.Parameter(original.clone())
+        image, velocity = torch.nn.Parameter(original.clone()), 0
         for _ in range(n_steps):
             image.grad = None
             score(image).sum().backward()
             with torch.no_grad():
-                image += step_size * image.grad.sign()
+                velocity = momentum * velocity + image.grad / image.grad.abs().mean()
+                image += step_size * velocity.sign()
                 image.copy_(original + (image - original).clip(-epsilon, epsilon)).clip_(0, 1)
         found.append(image.detach())
     return torch.cat(found)
 
 
-def bim_numpy(score, images, epsilon, step_size, n_steps):
+def bim_numpy(score, images, epsilon, step_size, n_steps, momentum=0.0):
     start = images.numpy()
-    current = start
+    current, velocity = start, np.zeros_like(start)
     for _ in range(n_steps):
         slope = torch.func.grad(lambda batch: score(batch).sum())(torch.from_numpy(current)).numpy()
-        current = np.clip(np.clip(current + step_size * np.sign(slope), start - epsilon, start + epsilon), 0, 1)
+        velocity = momentum * velocity + slope / np.abs(slope).mean(axis=(1, 2, 3), keepdims=True)
+        current = np.clip(np.clip(current + step_size * np.sign(velocity), start - epsilon, start + epsilon), 0, 1)
     return torch.from_numpy(current)
 
 

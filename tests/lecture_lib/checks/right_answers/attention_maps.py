@@ -64,34 +64,36 @@ def class_token_map_numpy(attention, layer, head):
 # --- rollout ----------------------------------------------------------------------------------------------
 
 
-def rollout_loop(attention):
+def rollout_loop(attention, head_weights):
     result = []
     for image in range(attention.shape[1]):
         total = torch.eye(attention.shape[-1]).to(attention)
-        for layer in attention[:, image]:
-            mixed = sum(layer) / len(layer)
+        for layer, weights in zip(attention[:, image], head_weights, strict=True):
+            mixed = sum(weight * head for weight, head in zip(weights, layer, strict=True))
             mixed = mixed + torch.eye(len(mixed))
             total = torch.matmul(mixed / mixed.sum(1)[:, None], total)
         result.append(total)
     return torch.stack(result)
 
 
-def rollout_from_the_last_layer(attention):
-    half = (attention.mean(2) + torch.eye(attention.size(-1))) / 2  # the rows of the attention add up to 1
+def rollout_from_the_last_layer(attention, head_weights):
+    half = (
+        torch.einsum("lnhij,lh->lnij", attention, head_weights) + torch.eye(attention.size(-1))
+    ) / 2  # the rows of the attention add up to 1
     product = half[-1]
     for earlier in half[:-1].flip(0):
         product = torch.bmm(product, earlier)
     return product
 
 
-def rollout_reduce(attention):
-    mean = attention.mean(dim=2).clone()
+def rollout_reduce(attention, head_weights):
+    mean = (attention.movedim(1, 0) * head_weights[..., None, None]).sum(dim=2).movedim(0, 1).contiguous()
     mean.diagonal(dim1=-2, dim2=-1).add_(1)
     return reduce(lambda done, layer: layer @ done, F.normalize(mean, p=1, dim=-1))
 
 
-def rollout_numpy(attention):
-    mean = attention.numpy().mean(axis=2)
+def rollout_numpy(attention, head_weights):
+    mean = np.einsum("lnhij,lh->lnij", attention.numpy(), head_weights.numpy())
     matrices = mean + np.identity(mean.shape[-1])
     matrices = matrices / matrices.sum(axis=-1, keepdims=True)
     per_image = [matrices[::-1, i] for i in range(matrices.shape[1])]
@@ -101,32 +103,34 @@ def rollout_numpy(attention):
 # --- trainable_attention ----------------------------------------------------------------------------------
 
 
-def trainable_attention_loop(local, everything):
+def trainable_attention_loop(local, everything, temperature):
     features, maps = [], []
-    for places, whole in zip(local, everything, strict=True):
+    for places, whole, t in zip(local, everything, temperature.tolist(), strict=True):
         c, h, w = places.shape
         columns = places.reshape(c, -1).T  # one local feature in each row
-        compatibility = torch.stack([whole @ feature for feature in columns]) / c**0.5
+        compatibility = torch.stack([whole @ feature for feature in columns]) / (t * c**0.5)
         weights = torch.softmax(compatibility, dim=0)
         features.append(sum(weight * feature for weight, feature in zip(weights, columns, strict=True)))
         maps.append(weights.reshape(h, w))
     return torch.stack(features), torch.stack(maps)
 
 
-def trainable_attention_einsum(local, everything):
-    powers = torch.exp(torch.einsum("nchw,nc->nhw", local, everything) / math.sqrt(local.shape[1]))
+def trainable_attention_einsum(local, everything, temperature):
+    powers = torch.exp(torch.einsum("nchw,nc,n->nhw", local, everything, 1 / temperature) / math.sqrt(local.shape[1]))
     attention = powers / torch.einsum("nhw->n", powers)[:, None, None]
     return torch.einsum("nhw,nchw->nc", attention, local), attention
 
 
-def trainable_attention_products(local, everything):
+def trainable_attention_products(local, everything, temperature):
+    everything = everything.div(temperature.unsqueeze(1))
     rows = local.flatten(2)  # (N, C, places)
     attention = F.softmax(torch.bmm(everything[:, None], rows) * rows.shape[1] ** -0.5, dim=2)
     return (attention @ rows.mT)[:, 0], attention.reshape(len(local), *local.shape[2:])
 
 
-def trainable_attention_of_torch(local, everything):
+def trainable_attention_of_torch(local, everything, temperature):
     keys = local.flatten(2).mT
+    everything = everything / temperature[:, None]
     feature = F.scaled_dot_product_attention(everything[:, None], keys, keys)
     weights = F.scaled_dot_product_attention(everything[:, None], keys, torch.eye(keys.shape[1]).to(keys)[None])
     return feature.squeeze(1), weights.reshape(len(local), *local.shape[-2:])

@@ -17,7 +17,7 @@ from lecture_lib.checks.task import Arguments, Mistake, Task
 from lecture_lib.checks.trial import Trial, copied, is_right, quiet
 from lecture_lib.checks.values import agree, read
 
-DRAW = 10_000  # for inputs on which a mistake is tried before it is said
+DRAW, DRAWS = 10_000, 2  # for inputs on which a mistake is tried before it is said
 
 
 @dataclass(frozen=True)
@@ -109,24 +109,31 @@ def _fails_alike(task: Task, mistake: Mistake, trial: Trial) -> bool:
 def _never_read(wrong: Wrong) -> str | None:
     names = [part.name for part in wrong.task.parameters]
     name = wrong.text and source.never_read(wrong.text.tree, wrong.task.name, names)
-    return f"`{name}` is never used, and the result should depend on it." if name else None
+    if (
+        not name or next(_stays(wrong, names.index(name)), None) is None
+    ):  # the right answer does not depend on it, either
+        return None
+    return f"`{name}` is never used, and the result should depend on it."
 
 
 def _repair(wrong: Wrong) -> str | None:
     """The mistake that an edit of the student's own text undoes."""
     if wrong.text is None or time.monotonic() > wrong.deadline:
         return None
-    task, others = wrong.task, list[tuple[Arguments, list[Tensor]]]()
+    task = wrong.task
 
     def accepts(function: Callable[..., Any]) -> bool:
-        """Whether an edited function is right: in the smallest wrong case, then in all, then in new ones."""
-        if not all(is_right(task, function, trial.case, trial.expected) for trial in wrong.failed):
-            return False
-        if not others:
-            others.extend((case, read(task.reference(*copied(case)), task.results)) for case in task.cases(DRAW))
-        return all(is_right(task, function, case, expected) for case, expected in others)
+        """Whether an edited function is right in the cases in which the student's is wrong."""
+        return all(is_right(task, function, trial.case, trial.expected) for trial in wrong.failed)
 
-    return mistakes.find(wrong.text, accepts, wrong.deadline)
+    def confirms(function: Callable[..., Any]) -> bool:
+        """Whether it is right for inputs that were not tried before."""
+        cases = [case for draw in range(DRAWS) for case in task.cases(DRAW + draw)]
+        return all(
+            is_right(task, function, case, read(task.reference(*copied(case)), task.results)) for case in cases
+        )
+
+    return mistakes.find(wrong.text, accepts, confirms, wrong.deadline)
 
 
 def _counted(wrong: Wrong) -> str | None:

@@ -149,6 +149,9 @@ def _comparisons(node: ast.Compare, names: list[str]) -> Options:
                 ast.Compare(node.left, [other()], node.comparators),
             )
         turned = ast.Compare(node.comparators[0], node.ops, [node.left])
+        for number in (0, 0.5, 1):
+            with_number = ast.Compare(node.left, node.ops, [ast.Constant(number)])
+            yield 2, "cmp-number", f"`{short(node.left)}` is compared with the wrong number", with_number
         yield 4, "cmp-turn", f"the two sides of `{sign}` have changed places", turned
 
 

@@ -26,7 +26,7 @@ class TooLong(BaseException):
     """The time of a try is up."""
 
 
-def find(text: Written, accepts: Accepts, deadline: float) -> str | None:
+def find(text: Written, accepts: Accepts, confirms: Accepts, deadline: float) -> str | None:
     """The mistake in a function: the line, and what is wrong there.
 
     Parameters
@@ -34,7 +34,9 @@ def find(text: Written, accepts: Accepts, deadline: float) -> str | None:
     text : Written
         The student's program.
     accepts : function
-        Whether a function is right.
+        Whether a function is right; has to be quick.
+    confirms : function
+        Whether one that was accepted is right for further inputs, too.
     deadline : float
         When the search ends, by ``time.monotonic``.
 
@@ -50,23 +52,28 @@ def find(text: Written, accepts: Accepts, deadline: float) -> str | None:
         for group in chain(([edit] for edit in found), _everywhere(found)):
             if time.monotonic() > deadline:
                 return None
-            if _repairs(group, text, accepts, deadline, seen):
+            if _repairs(group, text, accepts, confirms, deadline, seen):
                 return _sentence(group, text)
     return None
 
 
-def _repairs(group: list[Edit], text: Written, accepts: Accepts, deadline: float, seen: set[str]) -> bool:
+def _repairs(
+    group: list[Edit], text: Written, accepts: Accepts, confirms: Accepts, deadline: float, seen: set[str]
+) -> bool:
     """Whether the program is right with these edits."""
     with ExitStack() as made:
         for edit in group:
             made.enter_context(edit.made())
-        with suppress(Exception, TooLong, RecursionError), time_limit(min(deadline, time.monotonic() + LONGEST_TRY)):
-            program = ast.dump(text.tree)
-            if program in seen:
-                return False
-            seen.add(program)
-            variant = text.variant(text.tree)
-            return variant is not None and accepts(variant)
+        program = ast.dump(text.tree)
+        if program in seen:
+            return False
+        seen.add(program)
+        with suppress(Exception, TooLong):
+            with time_limit(min(deadline, time.monotonic() + LONGEST_TRY)):
+                variant = text.variant(text.tree)
+                accepted = variant is not None and accepts(variant)
+            with time_limit(time.monotonic() + LONGEST_TRY):
+                return accepted and variant is not None and confirms(variant)
     return False
 
 

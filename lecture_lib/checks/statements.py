@@ -70,10 +70,10 @@ def _blocks_too_much(statement: ast.stmt, before: list[ast.stmt], after: list[as
     if isinstance(statement, ast.If):
         negated = ast.UnaryOp(ast.Not(), statement.test)
         inverse = _like(ast.If(negated, statement.body, statement.orelse), statement)
-        yield 2, "if-not", line, "the condition is the wrong way round", [*before, inverse, *after]
-        yield 3, "if-", line, "this `if` is too much", [*before, *statement.body, *after]
+        yield 1, "if-not", line, "the condition is the wrong way round", [*before, inverse, *after]
+        yield 1, "if-", line, "this `if` is too much", [*before, *statement.body, *after]
         yield (
-            3,
+            1,
             "if-all",
             line,
             "this `if` and what it does is too much",

@@ -145,6 +145,20 @@ def test_validate_is_content_with_right_answers(course, tmp_path):
     assert course.problems(tmp_path / "right.ipynb") == set()
 
 
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_explanations_and_answers_are_in_the_solutions_only(exercise):
+    explained = [cell for cell in read(ROOT / "solutions", exercise).cells if "solution" in tags(cell)]
+    assert sum(cell.source.startswith("**About the solution.**") for cell in explained) == 5
+    assert sum(cell.source.startswith("**How it is marked.**") for cell in explained) == 1
+    given_out = read(ROOT / "exercises", exercise).cells
+    assert not any("solution" in tags(cell) for cell in given_out)
+    assert not {cell.source for cell in explained} & {cell.source for cell in given_out}
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
 FORMS = {
     "arrays in float64": lambda part: np.asarray(torch.as_tensor(part).detach().double()),
     "float64 with a graph": lambda part: torch.as_tensor(part).detach().double().requires_grad_(),

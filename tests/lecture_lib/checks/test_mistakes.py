@@ -124,26 +124,17 @@ def test_what_would_be_right_is_not_said():
 
 
 def test_an_edit_that_is_right_by_chance_is_not_said():
-    """It has to be right for further inputs: here the cases of a check are all positive."""
-    positive = lambda seed: [(torch.rand(3, 4) + (0 if seed < 1000 else -0.5),)]  # noqa: E731
-    task = task_of(lambda x: x.clamp_min(0) * 2, positive)
-    text = source.written(written("def f(x):\n    return x.abs() * 3"), "f")
-    accepted = []
-
-    def accepts(function):
-        right = all(torch.allclose(function(x), task.reference(x)) for seed in (0, 1000) for (x,) in task.cases(seed))
-        accepted.append(right)
-        return right
-
-    found = mistakes.find(text, accepts, time.monotonic() + 1)
-    assert not any(accepted) or found is not None
-    assert found is None or "abs" in found or "3" in found
+    """The cases of a check are all positive here, so that many edits are right in them: further inputs decide."""
+    cases = lambda seed: [(torch.rand(3, 4) - float(seed > 1000),)]  # noqa: E731
+    task = task_of(lambda x: x.clamp_min(0) * 2, cases)
+    assert "numbers differ" not in told("def f(x):\n    return x.abs() * 3", task)  # times a constant, in these cases
+    assert "Look at" not in told("def f(x):\n    return x * 3", task)
 
 
 def test_a_search_ends_in_time_and_a_loop_without_end_is_stopped():
     text = source.written(written("def f(x):\n    while x > 0:\n        x = x - 1\n    return x"), "f")
     began = time.monotonic()
-    assert mistakes.find(text, lambda function: function(3) == 17, began + 1) is None
+    assert mistakes.find(text, lambda function: function(3) == 17, bool, began + 1) is None
     assert time.monotonic() - began < 1.5
 
 

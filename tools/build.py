@@ -31,7 +31,6 @@ from nbformat import NotebookNode
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a script, it knows only its own folder
-from lecture_lib.checks import task
 from lecture_lib.show import small_png
 from tools import course_map, editions
 
@@ -76,6 +75,8 @@ def read(text: Path) -> NotebookNode:
 
 def _contract(marker: re.Match[str]) -> str:
     """What a task's function gets and returns, as the checks read it."""
+    from lecture_lib.checks import task  # here: whoever only reads lectures need not wait for torch
+
     tasks = importlib.import_module(f"lecture_lib.checks.tasks.{marker[1]}")
     return task.statement(getattr(tasks, marker[2]))
 

@@ -128,22 +128,23 @@ class Batch:
             seconds=self.settings["seconds"],
         )
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        with StudentKernel(notebook, kernels, self.settings["seconds"]) as kernel:
+        judge = self.judges[exercise]
+        with StudentKernel(notebook, kernels, self.settings["seconds"], judge.tested) as kernel:
             kernel.run(self._cells(code, exercise))
             connect, began = kernel.serve(), time.monotonic()
-            self.judges[exercise].grade(filter(is_test, code), connect, kernel.allow)
+            judge.grade(filter(is_test, code), connect, kernel.allow)
             self.own = kernel.used + time.monotonic() - began
         self.peak = kernel.peak
         return notebook
 
     def _cells(self, code: list[NotebookNode], exercise: str) -> list[NotebookNode]:
-        """The student's cells, and of ours those that they need, without tests (and without pictures)."""
+        """The student's cells, of ours those that they need (no pictures), and the tests, to mark their places."""
         ours = {cell.source for cell in self.judges[exercise].cells if not mark(cell)}
         theirs = [
             cell for cell in code if mark(cell).get("solution") or (cell.source not in ours and not is_test(cell))
         ]
         wanted = code if self.settings["pictures"] else [*theirs, *needed(code, theirs)]
-        return [cell for cell in code if cell in wanted and not is_test(cell)]
+        return [cell for cell in code if cell in wanted or is_test(cell)]
 
     def _feedback(self, job: dict[str, Any]) -> None:
         """Write the student's page."""

@@ -4,6 +4,7 @@ Nothing here protects anything: the student's code shares the process, and may c
 only make its own answers wrong. What must hold is checked on the other side, in `judge`.
 """
 
+import linecache
 import os
 import pickle
 import random
@@ -13,6 +14,23 @@ import sys
 from typing import Any
 
 from grader import wire
+
+KEPT: dict[str, Any] = {}  # what the student's names stood for when the run came to their test
+VARIANTS: dict[str, Any] = {}  # functions made from changed texts of the student's
+LONGEST_TEXT = 20_000  # characters
+LONGEST_TRY = 0.5  # seconds for a call of a variant
+
+
+def keep(names: list[str]) -> None:
+    """Remember what some names stand for now: a later cell may use them again for something else.
+
+    Parameters
+    ----------
+    names : list of str
+        Those of the functions of one task.
+    """
+    space = vars(sys.modules["__main__"])
+    KEPT.update({name: space[name] for name in names if name in space and name not in KEPT})
 
 
 def serve(control: int) -> None:
@@ -51,34 +69,65 @@ def _answer(connection: socket.socket) -> None:
 
 
 def _reply(request: tuple[Any, ...]) -> bytes:
-    """The reply to ("describe", names) or to ("call", name, arguments, keywords), as bytes."""
+    """The reply to ("describe", names), ("variant", name, text) or ("call", name, arguments, keywords), as bytes."""
     try:
         if request[0] == "describe":
             return wire.encode({name: _description(name) for name in request[1]})
+        if request[0] == "variant":
+            return wire.encode({"value": _variant(*request[1:])})
         return _called(*request[1:])
     except BaseException as error:
         return wire.encode({"error": type(error).__name__, "message": str(error)[:2000]})
 
 
 def _description(name: str) -> tuple[str, Any]:
-    if name not in vars(sys.modules["__main__"]):
+    if name not in KEPT and name not in vars(sys.modules["__main__"]):
         return "missing", None
     value = lookup(name)
-    return ("function", None) if callable(value) else ("value", value)
+    return ("function", _text(value)) if callable(value) else ("value", value)
+
+
+def _text(function: Any) -> str | None:
+    """The cell in which a function was written."""
+    code = getattr(function, "__code__", None)
+    text = "".join(linecache.getlines(code.co_filename)) if code else ""
+    return text if 0 < len(text) <= LONGEST_TEXT else None
+
+
+def _variant(name: str, text: str) -> str:
+    """Make a function from a text, in a copy of the student's names; return what to call it by."""
+    space = {**vars(sys.modules["__main__"]), **KEPT}
+    exec(compile(text, "<a variant of the answer>", "exec"), space)
+    alias = f"{name} {len(VARIANTS)}"
+    VARIANTS[alias] = space[name]
+    return alias
+
+
+def _out_of_time(*_: Any) -> None:
+    raise TimeoutError("a variant takes too long")
 
 
 def _called(name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bytes:
     """Call a function; complain, as the check in the notebook does, when it changes what it was given."""
     checks = sys.modules.get("lecture_lib.checks.judge")
     before = checks.snapshot(arguments) if checks else None
-    value = lookup(name)(*arguments, **keywords)
+    if name in VARIANTS:  # an edited loop may have no end
+        signal.signal(signal.SIGALRM, _out_of_time)
+        signal.setitimer(signal.ITIMER_REAL, LONGEST_TRY)
+    try:
+        value = lookup(name)(*arguments, **keywords)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     complaint = checks.changed(before, arguments) if checks else None
     return wire.encode({"complaint": complaint} if complaint else {"value": value})
 
 
 def lookup(name: str) -> Any:
     """What the student calls by this name."""
-    return vars(sys.modules["__main__"])[name]
+    for names in (VARIANTS, KEPT, vars(sys.modules["__main__"])):
+        if name in names:
+            return names[name]
+    raise NameError(f"name {name!r} is not defined")
 
 
 def _seed() -> None:

@@ -35,11 +35,19 @@ class Remote:
         What the student calls it.
     ask : function
         From a request to the reply's value.
+    source : str or None
+        The cell in which the student wrote it, as the student's process says.
     """
 
-    def __init__(self, name: str, ask: Callable[[tuple[Any, ...]], Any]) -> None:
+    def __init__(self, name: str, ask: Callable[[tuple[Any, ...]], Any], source: str | None = None) -> None:
         self.__name__ = self._name = name
-        self._ask = ask
+        self._ask, self.source = ask, source
+
+    def variant(self, text: str) -> "Remote | None":
+        """The function that a changed text defines, in the student's process; None if it defines none."""
+        reply = self._ask(("variant", self.__name__, text))
+        alias = reply.get("value")
+        return Remote(alias, self._ask) if isinstance(alias, str) else None
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """What the student's function returns, or raises."""
@@ -71,6 +79,7 @@ class Judge:
 
     cells: list[NotebookNode]
     names: list[str] = field(init=False)  # what the solutions define
+    tested: dict[str, list[str]] = field(init=False)  # by a test's grade_id: what the solutions above it define
     shared: dict[str, Any] = field(init=False)  # what the tests need of other cells
     per_submission: list[NotebookNode] = field(init=False)  # cells that tests need and that use student's functions
 
@@ -79,6 +88,12 @@ class Judge:
         self.names = sorted(
             {name for cell in self.cells if mark(cell).get("solution") for name in bound(cell.source)}
         )
+        self.tested, above = {}, set[str]()
+        for cell in self.cells:
+            if mark(cell).get("solution"):
+                above |= bound(cell.source)
+            elif is_test(cell):
+                self.tested[mark(cell)["grade_id"]], above = sorted(above), set()
         fixed, self.per_submission = self._needed()
         self.shared = {"__name__": "__tests__"}
         for cell in fixed:
@@ -166,7 +181,8 @@ class _Line:
             if kind == "missing":
                 namespace.pop(name, None)
             else:
-                namespace[name] = Remote(name, self.ask) if kind == "function" else value
+                source = value if isinstance(value, str) else None
+                namespace[name] = Remote(name, self.ask, source) if kind == "function" else value
 
     def ask(self, request: tuple[Any, ...]) -> Any:
         """The reply's value; after a failure there is no second question."""

@@ -7,6 +7,7 @@ import ast
 import copy
 import importlib
 import inspect
+import linecache
 import os
 import socket
 import sys
@@ -146,3 +147,33 @@ def prepared():
 
 def cells_of(exercise):
     return nbformat.read(SOLUTIONS / exercise / f"{exercise}.ipynb", as_version=4).cells
+
+
+def test_the_grader_names_a_mistake_in_the_students_own_text(prepared):
+    """It looks for it in the student's process, as the notebook does; there, an endless loop costs half a second."""
+    text = (
+        "def max_abs_map(attribution):\n"
+        "    largest = attribution.abs().amax(dim=1)\n"
+        "    while largest is None:\n"
+        "        pass\n"
+        "    return largest + 1\n"
+    )
+    judge, solutions = prepared("02_vanilla_saliency")
+    test = next(cell for cell in judge.cells if mark(cell).get("grade_id") == "max-abs-map-test")
+    alone, graded, children = copy.copy(judge), nbformat.from_dict(test), []
+    alone.cells = [test]
+    linecache.cache["<the student's cell>"] = (
+        len(text),
+        None,
+        text.splitlines(keepends=True),
+        "<the student's cell>",
+    )
+    namespace = dict(solutions)
+    exec(compile(text, "<the student's cell>", "exec"), namespace)
+    began = time.monotonic()
+    alone.grade([graded], lambda: another_process(namespace, children), lambda: Allowance(time.monotonic, 60))
+    assert time.monotonic() - began < 10
+    for child in children:
+        os.waitpid(child, 0)
+    (error,) = (output for output in graded.outputs if output.output_type == "error")
+    assert "line 5" in error.evalue

@@ -224,6 +224,7 @@ def test_the_cpu_build_is_installed_where_no_gpu_is_seen(index, monkeypatch, tmp
     monkeypatch.setattr(setup_environment, "run", run)
     setup_environment.install(venv, dev=False, newest=False)
     monkeypatch.undo()
+    monkeypatch.delenv("TORCH", raising=False)
     assert setup_environment.installed_torch(venv) == CPU[0].split("==")[1]
     from_index = [command for command in commands if "--index-url" in command]
     assert len(from_index) == 1

@@ -83,4 +83,5 @@ def all_outputs(notebook: nbformat.NotebookNode) -> list:
 
 
 def count_pictures(outputs: list) -> int:
-    return sum("image/png" in output.get("data", {}) for output in outputs)
+    shown = [output.get("data", {}) for output in outputs]
+    return sum("image/png" in data and "text/html" not in data for data in shown)  # without stills of widgets
